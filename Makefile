@@ -1,0 +1,87 @@
+# WUTS. `make` alone prints the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+PYTHON ?= python3
+PY := $(VENV)/bin/python
+BUILD := .build
+PORT ?= 8080
+INSTALLED := $(VENV)/.installed
+GO_TOOL := $(BUILD)/go
+LIBRARY := bridge/libwabridge.so
+BINDING := bridge/_wabridge.abi3.so
+WASIM := $(BUILD)/wasim
+BAILEYS := tests/baileys/node_modules/.package-lock.json
+
+GO_MODULE := bridge/go/go.mod bridge/go/go.sum
+LIBRARY_SOURCES := $(shell find bridge/go/cmd/wabridge bridge/go/rpc bridge/go/wa -name '*.go' ! -name '*_test.go' 2>/dev/null)
+WASIM_SOURCES := $(shell find bridge/go/cmd/wasim bridge/go/sim -name '*.go' ! -name '*_test.go' 2>/dev/null)
+GO_RUN = cd bridge/go && GOTOOLCHAIN=local GOFLAGS=-mod=readonly $(CURDIR)/$(GO_TOOL)
+
+.PHONY: help install bridge simulator run demo test test-go test-python lint types openapi lock clean
+
+help: ## Print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make the Python environment from the lock file
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "WUTS needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(GO_TOOL): .ci/find-go bridge/go/go.mod bridge/go/toolchain.lock | $(INSTALLED)
+	@mkdir -p $(BUILD)
+	.ci/find-go $(VENV) $@
+
+bridge: $(BINDING) ## Build the Go library and its Python binding
+$(LIBRARY): $(LIBRARY_SOURCES) $(GO_MODULE) | $(GO_TOOL)
+	$(GO_RUN) build -trimpath -buildmode=c-shared -o $(CURDIR)/$@ ./cmd/wabridge
+$(BINDING): $(LIBRARY) bridge/build.py bridge/wabridge.h $(INSTALLED)
+	$(PY) -m bridge.build
+	@touch $@
+
+simulator: $(WASIM) ## Build the WhatsApp server simulator
+$(WASIM): $(WASIM_SOURCES) $(GO_MODULE) | $(GO_TOOL)
+	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/wasim
+
+run: $(BINDING) ## Serve on 127.0.0.1:PORT (8080) with data in var/data, against WhatsApp itself
+	WUTS_BIND=$${WUTS_BIND:-127.0.0.1:$(PORT)} WUTS_DATA_DIR=$${WUTS_DATA_DIR:-var/data} \
+		$(VENV)/bin/gunicorn -c app/gunicorn_conf.py wsgi:app
+
+demo: $(BINDING) $(WASIM) ## Show the main job against the simulator, without a phone
+	@$(PY) -m app.demo --port $(PORT) --simulator $(WASIM)
+
+test: test-go test-python ## Run every test
+test-go: $(GO_TOOL) ## Vet the Go code and run its tests with the race detector
+	$(GO_RUN) vet ./...
+	$(GO_RUN) test -race -timeout 10m ./...
+test-python: $(BINDING) $(WASIM) $(BAILEYS) ## Run the Python tests, the end-to-end ones included
+	$(PY) -m pytest
+
+$(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
+	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lint: $(INSTALLED) $(GO_TOOL) ## Check style, import rules and formatting
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	@unformatted=$$(find bridge/go -name '*.go' -print0 | xargs -0 $$(dirname $$(readlink -f $(GO_TOOL)))/gofmt -l); \
+		test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }
+
+types: $(INSTALLED) ## Check the types
+	$(VENV)/bin/mypy
+
+openapi: $(INSTALLED) ## Write openapi.json from the code
+	$(PY) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json
+
+lock: $(INSTALLED) ## Resolve the Python dependencies anew
+	$(VENV)/bin/uv pip compile setup.cfg --extra dev --universal --generate-hashes --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## Remove what was built
+	rm -rf $(VENV) $(BUILD) $(LIBRARY) bridge/libwabridge.h bridge/_wabridge* tests/baileys/node_modules

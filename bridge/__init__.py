@@ -1,0 +1,1 @@
+"""The linked-device bridge: the Go library's Python side. Importing it loads no Go code."""
