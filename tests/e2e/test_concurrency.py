@@ -1,0 +1,61 @@
+"""Many archives at once while the phone writes too."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.service import Caller
+from tests.support.simulator import Phone
+
+CHATS = [f"1555800{number:04d}@s.whatsapp.net" for number in range(100)]
+EACH_WAY_MS = 25
+PHONE_WRITES_EVERY_SECONDS = 0.2
+
+
+def keep_writing(phone: Phone, stopping: threading.Event, written: list[str]) -> None:
+    """Let the phone pin and unpin chats of its own until told to stop."""
+    while not stopping.wait(PHONE_WRITES_EVERY_SECONDS):
+        jid = f"1555900{len(written):04d}@s.whatsapp.net"
+        phone.write(pin={"jid": jid, "pinned": True})
+        written.append(jid)
+
+
+def test_a_hundred_parallel_archives(linked: Caller, phone: Phone) -> None:
+    """100 parallel archives at 50 ms all succeed in at most 6 patches while the phone writes."""
+    phone.fault(direction="both", action="delay", ms=EACH_WAY_MS)
+    stopping, written = threading.Event(), list[str]()
+    before = phone.version()
+    with ThreadPoolExecutor(101) as threads:
+        writing = threads.submit(keep_writing, phone, stopping, written)
+        answers = list(threads.map(linked.archive, CHATS))
+        stopping.set()
+        writing.result()
+    assert [answer.status_code for answer in answers] == [200] * len(CHATS)
+    assert all(phone.is_archived(jid) for jid in (CHATS[0], CHATS[50], CHATS[99]))
+    entries = phone.collection()["entries"]
+    ours = {entry["version"] for entry in entries if entry["author"] == linked.device_number}
+    archived = {
+        entry["index"][1]
+        for entry in entries
+        if entry["index"][0] == "archive" and entry["value"]["archiveChatAction"]["archived"]
+    }
+    assert archived >= set(CHATS)
+    assert len(ours) <= 6
+    assert phone.version() == before + len(ours) + len(written)
+
+
+def test_archive_and_unarchive_of_one_chat(linked: Caller, phone: Phone) -> None:
+    """Mixed requests on one chat all succeed, and no patch holds one index twice (no violation)."""
+    with ThreadPoolExecutor(32) as threads:
+        wishes = [number % 2 == 0 for number in range(64)]
+        answers = list(threads.map(lambda wish: linked.archive(CHATS[0], wish), wishes))
+    assert {answer.status_code for answer in answers} == {200}
+    assert phone.is_archived(CHATS[0]) in {True, False}
+
+
+def test_the_last_of_several_wins(linked: Caller, phone: Phone) -> None:
+    """Requests one after the other leave the chat as the last one said."""
+    for archived in (True, False, True, False, True):
+        assert linked.archive(CHATS[1], archived).status_code == 200
+        assert phone.is_archived(CHATS[1]) is archived
