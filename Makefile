@@ -13,6 +13,7 @@ GO_TOOL := $(BUILD)/go
 LIBRARY := bridge/libwabridge.so
 BINDING := bridge/_wabridge.abi3.so
 WASIM := $(BUILD)/wasim
+STATICCHECK := $(BUILD)/staticcheck
 BAILEYS := tests/baileys/node_modules/.package-lock.json
 
 GO_MODULE := bridge/go/go.mod bridge/go/go.sum
@@ -66,12 +67,16 @@ $(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
 	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-lint: $(INSTALLED) $(GO_TOOL) ## Check style, import rules and formatting
+$(STATICCHECK): .ci/staticcheck/go.mod .ci/staticcheck/go.sum | $(GO_TOOL)
+	cd .ci/staticcheck && GOTOOLCHAIN=local $(CURDIR)/$(GO_TOOL) build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+
+lint: $(INSTALLED) $(GO_TOOL) $(STATICCHECK) ## Check style, import rules and formatting
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	@unformatted=$$(find bridge/go -name '*.go' -print0 | xargs -0 $$(dirname $$(readlink -f $(GO_TOOL)))/gofmt -l); \
 		test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }
+	cd bridge/go && PATH=$$(dirname $$(readlink -f $(CURDIR)/$(GO_TOOL))):$$PATH GOTOOLCHAIN=local $(CURDIR)/$(STATICCHECK) ./...
 
 types: $(INSTALLED) ## Check the types
 	$(VENV)/bin/mypy
