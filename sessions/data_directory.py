@@ -1,0 +1,89 @@
+"""The folder that holds everything the service keeps. Exactly one process owns it at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from threading import Event
+
+from sessions.deadline import Deadline
+
+_LOCK_NAME = "lock"
+_TOKEN_NAME = "master-token"  # noqa: S105 - the name of a file
+_POLL_SECONDS = 0.1
+
+
+class DataDirectoryBusy(Exception):
+    """Another process owns the data directory."""
+
+
+class DataBelongsElsewhere(Exception):
+    """The data was made with another network; its keys must not be shown to this one."""
+
+    def __init__(self, owner: str, network: str) -> None:
+        super().__init__(f"this data belongs to {owner}; it can't be used with {network}")
+
+
+class DataDirectory:
+    """Permissions, ownership and the master token of a data directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def prepare(self) -> None:
+        """Make the folder, and let it and every file made from now on be for the owner alone."""
+        os.umask(0o077)
+        for folder in (self.path, self.path / "devices"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+    def acquire(self, wait_seconds: float, stopping: Event) -> None:
+        """Become the owner, waiting for the present one to go.
+
+        Raises DataDirectoryBusy when it has not gone by then, or when `stopping` is set first.
+        """
+        lock = os.open(self.path / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = Deadline.after(wait_seconds)
+        while not _try_lock(lock):
+            if deadline.expired or stopping.wait(min(_POLL_SECONDS, deadline.remaining())):
+                os.close(lock)
+                raise DataDirectoryBusy(f"another process uses the data directory {self.path}")
+        self._lock = lock
+
+    def release(self) -> None:
+        """Stop being the owner; harmless when not the owner."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def master_token(self, configured: str | None) -> str:
+        """Return the platform's token: the configured one, else the one kept (and made) here."""
+        if configured is not None:
+            return configured
+        path = self.path / _TOKEN_NAME
+        if not path.exists():
+            _write_whole(path, secrets.token_urlsafe(32) + "\n")
+        return path.read_text(encoding="ascii").strip()
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file for the owner alone, so that a kill leaves all of it or nothing."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,58 @@
+"""Chat JIDs as clients write them. Percent-decoding is done once, by whoever reads the URL."""
+
+from __future__ import annotations
+
+import re
+
+from sessions.errors import InvalidInput, Problem
+
+USER_SERVER = "s.whatsapp.net"
+
+# The servers that name a chat, with the exact form of what stands before the "@".
+_USER_PARTS = {
+    USER_SERVER: re.compile(r"[0-9]{5,15}"),
+    "g.us": re.compile(r"[0-9]{10,25}|[0-9]{1,25}-[0-9]{1,25}"),
+    "lid": re.compile(r"[0-9]{1,25}"),
+}
+_ALIASES = {"c.us": USER_SERVER}
+_NUMBER = re.compile(r"[0-9]{7,15}")
+_NUMBER_DECORATION = str.maketrans("", "", "+-() ")
+
+
+def parse_chat_jid(text: str, field: str = "chat_jid") -> str:
+    """Return the normalised JID of a chat.
+
+    A JID with a server is used digit for digit; a plain number stands for a user. `field` names the
+    input in the error. Raises InvalidInput.
+    """
+    if "@" in text:
+        return _parse_full(text, field)
+    digits = text.translate(_NUMBER_DECORATION)
+    if not _NUMBER.fullmatch(digits):
+        raise _invalid(field, "Not a chat JID or a phone number of 7 to 15 digits.")
+    return f"{digits}@{USER_SERVER}"
+
+
+def phone_number_of(jid: str | None) -> str | None:
+    """Return the digits of a user's JID (a device part dropped), or None for any other JID."""
+    if jid is None:
+        return None
+    user, _, server = jid.partition("@")
+    return user.partition(":")[0] if server == USER_SERVER else None
+
+
+def _parse_full(text: str, field: str) -> str:
+    user, _, server = text.partition("@")
+    if ":" in user:
+        raise _invalid(field, "A chat JID has no device part.")
+    server = _ALIASES.get(server, server)
+    pattern = _USER_PARTS.get(server)
+    if pattern is None:
+        raise _invalid(field, "Only s.whatsapp.net, g.us and lid are servers of chats.")
+    if not pattern.fullmatch(user):
+        raise _invalid(field, f"Not the digits of a JID on {server}.")
+    return f"{user}@{server}"
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput([Problem(field, message)])

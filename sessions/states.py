@@ -1,0 +1,161 @@
+"""The states of a device, and what the use cases of devices hand out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class DeviceStatus(StrEnum):
+    """What is observed of a device."""
+
+    NEW = "new"
+    PAIRING = "pairing"
+    PASSKEY_REQUIRED = "passkey_required"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "replaced"
+    OUTDATED = "outdated"
+    BANNED = "banned"
+    STOPPED = "stopped"
+
+
+class DesiredState(StrEnum):
+    """What the owner of a device wants of it."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class PairingState(StrEnum):
+    """How far the pairing of a device has come."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    LINKING = "linking"
+    LINKED = "linked"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class CollectionState(StrEnum):
+    """How well the app state of a collection is known here; from good to bad."""
+
+    OK = "ok"
+    SYNCING = "syncing"
+    AWAITING_KEYS = "awaiting_keys"
+    AWAITING_PHONE = "awaiting_phone"
+    WEDGED = "wedged"
+
+
+WITHOUT_KEYS = frozenset(
+    {
+        DeviceStatus.NEW,
+        DeviceStatus.PAIRING,
+        DeviceStatus.PASSKEY_REQUIRED,
+        DeviceStatus.LOGGED_OUT,
+    }
+)
+"""In these the device holds no keys of an account, and needs a QR code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as the database knows it. `revision` rises with every change of what is observed."""
+
+    id: str
+    tenant_id: str
+    user_id: str
+    name: str
+    desired: DesiredState
+    status: DeviceStatus
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    reason: str | None = None
+    jid: str | None = None
+    lid: str | None = None
+    push_name: str | None = None
+    app_state: CollectionState | None = None
+    last_seen_at: datetime | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is connected and logged in."""
+        return self.status is DeviceStatus.CONNECTED
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it holds the keys of an account."""
+        return self.jid is not None and self.status not in WITHOUT_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """How a device is. Without a device the status is `new` and `device_id` None."""
+
+    status: DeviceStatus
+    device_id: str | None = None
+    reason: str | None = None
+    jid: str | None = None
+    phone_number: str | None = None
+    is_logged_in: bool = False
+    last_seen_at: datetime | None = None
+    app_state: CollectionState | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is connected and logged in."""
+        return self.status is DeviceStatus.CONNECTED
+
+
+@dataclass(frozen=True, slots=True)
+class QRCode:
+    """A code for the phone to scan. `code` is a secret; `attempt` counts from 1."""
+
+    device_id: str
+    code: str
+    generated_at: datetime
+    expires_at: datetime
+    attempt: int
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairingStatus:
+    """How the pairing of a device stands. `exists` says whether a code is on show now."""
+
+    exists: bool
+    state: PairingState
+    attempt: int
+    generated_at: datetime | None = None
+    expires_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectResult:
+    """What connecting came to. `needs_qr`: there are no keys to connect with."""
+
+    device_id: str
+    status: DeviceStatus
+    needs_qr: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectResult:
+    """The device is disconnected and keeps its keys."""
+
+    device_id: str
+    status: DeviceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutResult:
+    """The keys of the device are gone. `unlinked`: WhatsApp has confirmed it."""
+
+    device_id: str
+    unlinked: bool
