@@ -33,7 +33,8 @@ class BridgeCode(StrEnum):
 class BridgeError(Exception):
     """A bridge call that did not succeed.
 
-    `message` is for people and holds no secret; `retryable` says whether the same call may succeed later.
+    `message` is for people and holds no secret; `retryable` says whether the same call may succeed
+    later.
     """
 
     def __init__(self, code: BridgeCode, message: str, *, retryable: bool = False) -> None:

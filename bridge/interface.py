@@ -1,4 +1,7 @@
-"""What a bridge is, for those who are handed one. Shapes of params, results and events: docs/bridge.md."""
+"""What a bridge is, for those who are handed one.
+
+Shapes of params, results and events: docs/bridge.md.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class EventBatch:
 
 
 class Bridge(Protocol):
-    """The linked-device bridge. Every method may be invoked from any thread, and raises BridgeError."""
+    """The linked-device bridge.
+
+    Every method may be invoked from any thread, and raises BridgeError.
+    """
 
     def start(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start the bridge once in this process."""

@@ -1,0 +1,40 @@
+package rpc
+
+import (
+	"context"
+
+	"wuts/wa"
+)
+
+// method is one row of the table of methods in docs/bridge.md.
+type method struct {
+	name string
+	// maySend marks what may have reached WhatsApp when its deadline passes.
+	maySend bool
+	run     func(ctx context.Context, bridge *wa.Bridge, params []byte) (any, error)
+}
+
+// typed makes a method's run of a function that takes its params decoded and checked.
+func typed[P any](f func(context.Context, *wa.Bridge, P) (any, error)) func(context.Context, *wa.Bridge, []byte) (any, error) {
+	return func(ctx context.Context, bridge *wa.Bridge, text []byte) (any, error) {
+		var params P
+		if err := decodeStrict(text, &params); err != nil {
+			return nil, err
+		}
+		return f(ctx, bridge, params)
+	}
+}
+
+var methods = []method{
+	{name: "device.create", run: typed(createDevice)},
+	{name: "device.list", run: typed(listDevices)},
+}
+
+func findMethod(name string) (method, bool) {
+	for _, candidate := range methods {
+		if candidate.name == name {
+			return candidate, true
+		}
+	}
+	return method{}, false
+}

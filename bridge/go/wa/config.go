@@ -1,0 +1,63 @@
+// Package wa drives WhatsApp accounts through whatsmeow: device stores, sessions, pairing, events.
+package wa
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is what a bridge is opened with. Zero limits and times mean the defaults.
+type Config struct {
+	DevicesDir string
+	Network    Network
+	OSName     string
+	SpoolLimit int
+	Log        *slog.Logger
+	Timing     Timing
+}
+
+// Timing holds every length of time that decides how sessions behave.
+type Timing struct {
+	FirstCode    time.Duration // the first QR code of a connection
+	NextCode     time.Duration // each further one
+	PairingIdle  time.Duration // from the last poll of a pairing to its end
+	Login        time.Duration // from an open socket to a successful login
+	Unlink       time.Duration // the wait for the server's answer to a logout
+	Disconnect   time.Duration // the wait for a socket to be closed
+	Reconnecting time.Duration // the wait for a connection before a call is refused
+	QueueFull    time.Duration // the wait for room in the event queue
+	Stable       time.Duration // a connection that lasts this long resets the back-off
+	RetryBase    time.Duration
+	RetryCap     time.Duration
+}
+
+const defaultSpoolLimit = 10_000
+
+func defaultTiming() Timing {
+	return Timing{
+		FirstCode:    60 * time.Second,
+		NextCode:     20 * time.Second,
+		PairingIdle:  3 * time.Minute,
+		Login:        30 * time.Second,
+		Unlink:       10 * time.Second,
+		Disconnect:   5 * time.Second,
+		Reconnecting: 5 * time.Second,
+		QueueFull:    60 * time.Second,
+		Stable:       30 * time.Second,
+		RetryBase:    time.Second,
+		RetryCap:     time.Minute,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.SpoolLimit == 0 {
+		c.SpoolLimit = defaultSpoolLimit
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Timing == (Timing{}) {
+		c.Timing = defaultTiming()
+	}
+	return c
+}

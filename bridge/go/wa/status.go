@@ -1,0 +1,50 @@
+package wa
+
+// What a device can be. docs/bridge.md says what each means and lists the reasons.
+const (
+	StatusNew          = "new"
+	StatusPairing      = "pairing"
+	StatusConnecting   = "connecting"
+	StatusConnected    = "connected"
+	StatusDisconnected = "disconnected"
+	StatusLoggedOut    = "logged_out"
+	StatusReplaced     = "replaced"
+	StatusOutdated     = "outdated"
+	StatusBanned       = "banned"
+	StatusStopped      = "stopped"
+)
+
+// DeviceKey names a device of a tenant.
+type DeviceKey struct {
+	TenantID, DeviceID string
+}
+
+// DeviceStatus is what is known of a device. LastSeenAt is Unix milliseconds, 0 for unknown.
+type DeviceStatus struct {
+	DeviceID   string `json:"device_id"`
+	Status     string `json:"status"`
+	Reason     string `json:"reason,omitempty"`
+	JID        string `json:"jid,omitempty"`
+	LID        string `json:"lid,omitempty"`
+	PushName   string `json:"push_name,omitempty"`
+	Connected  bool   `json:"connected"`
+	LastSeenAt int64  `json:"last_seen_at,omitempty"`
+	AppState   string `json:"app_state"`
+}
+
+// refusal is why a device in this status can't be asked for anything; nil if it may be, or become so.
+func refusal(status string) error {
+	switch status {
+	case StatusNew, StatusPairing:
+		return ErrDeviceNotLinked
+	case StatusLoggedOut:
+		return ErrDeviceLoggedOut
+	case StatusReplaced:
+		return ErrDeviceReplaced
+	case StatusBanned:
+		return ErrDeviceBanned
+	case StatusOutdated:
+		return ErrDeviceOutdated
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package wa
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3"
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
+	"go.mau.fi/whatsmeow/types"
+	waLog "go.mau.fi/whatsmeow/util/log"
+)
+
+const (
+	storeOptions     = "_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_txlock=immediate"
+	storeConnections = 4
+)
+
+const ownTables = `
+CREATE TABLE IF NOT EXISTS wuts_devices (
+	device_id TEXT PRIMARY KEY,
+	jid       TEXT UNIQUE,
+	status    TEXT NOT NULL DEFAULT 'new',
+	reason    TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE IF NOT EXISTS wuts_spool (
+	spool_id  INTEGER PRIMARY KEY AUTOINCREMENT,
+	device_id TEXT NOT NULL,
+	type      TEXT NOT NULL,
+	at        INTEGER NOT NULL,
+	data      TEXT NOT NULL
+);`
+
+// tenantStore is one tenant's device store: a SQLite file with whatsmeow's tables and our own. Tenants
+// share nothing, because whatsmeow's table of PN and LID pairs has no owner column.
+type tenantStore struct {
+	db        *dbutil.Database
+	container *sqlstore.Container
+}
+
+// deviceRow is what is kept of a device besides its keys. The JID is empty while it has none.
+type deviceRow struct {
+	deviceID string
+	jid      types.JID
+	status   string
+	reason   string
+}
+
+func openTenantStore(ctx context.Context, path string) (*tenantStore, error) {
+	// SQLite gives its -wal and -shm files the mode of the database.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, storageError(err)
+	}
+	if err = file.Close(); err != nil {
+		return nil, storageError(err)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, storageError(err)
+	}
+	address := url.URL{Scheme: "file", Path: absolute, RawQuery: storeOptions}
+	raw, err := sql.Open("sqlite3", address.String())
+	if err != nil {
+		return nil, storageError(err)
+	}
+	raw.SetMaxOpenConns(storeConnections)
+	store, err := wrapTenantStore(ctx, raw)
+	if err != nil {
+		return nil, storageError(errors.Join(err, raw.Close()))
+	}
+	return store, nil
+}
+
+func wrapTenantStore(ctx context.Context, raw *sql.DB) (*tenantStore, error) {
+	db, err := dbutil.NewWithDB(raw, "sqlite3")
+	if err != nil {
+		return nil, err
+	}
+	db.UpgradeTable = upgrades.Table
+	db.VersionTable = "whatsmeow_version"
+	store := &tenantStore{db: db, container: sqlstore.NewWithWrappedDB(db, waLog.Noop)}
+	if err = store.container.Upgrade(ctx); err != nil {
+		return nil, fmt.Errorf("upgrading whatsmeow's tables: %w", err)
+	}
+	if _, err = db.Exec(ctx, ownTables); err != nil {
+		return nil, fmt.Errorf("upgrading our tables: %w", err)
+	}
+	return store, nil
+}
+
+func (t *tenantStore) close() error {
+	return t.db.Close()
+}
+
+func (t *tenantStore) createDevice(ctx context.Context, deviceID string) error {
+	_, err := t.db.Exec(ctx, "INSERT INTO wuts_devices (device_id) VALUES ($1) ON CONFLICT DO NOTHING", deviceID)
+	return storageError(err)
+}
+
+func (t *tenantStore) devices(ctx context.Context) ([]deviceRow, error) {
+	rows, err := t.db.Query(ctx, "SELECT device_id, jid, status, reason FROM wuts_devices ORDER BY device_id")
+	list, err := dbutil.NewRowIterWithError(rows, scanDeviceRow, err).AsList()
+	return list, storageError(err)
+}
+
+func scanDeviceRow(row dbutil.Scannable) (found deviceRow, err error) {
+	var jid sql.Null[types.JID]
+	err = row.Scan(&found.deviceID, &jid, &found.status, &found.reason)
+	found.jid = jid.V
+	return found, err
+}
+
+// remember keeps why a device is not to be connected, for the next process.
+func (t *tenantStore) remember(ctx context.Context, deviceID, status, reason string) error {
+	_, err := t.db.Exec(ctx, "UPDATE wuts_devices SET status=$2, reason=$3 WHERE device_id=$1", deviceID, status, reason)
+	return storageError(err)
+}
+
+// erase deletes a device's keys, if it still has those of this JID, and notes why.
+func (t *tenantStore) erase(ctx context.Context, deviceID string, jid types.JID, reason string) error {
+	err := t.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		result, err := t.db.Exec(ctx,
+			"UPDATE wuts_devices SET jid=NULL, status=$3, reason=$4 WHERE device_id=$1 AND jid=$2",
+			deviceID, jid, StatusLoggedOut, reason)
+		if err != nil {
+			return err
+		}
+		// The keys may by now be those of a later pairing of another device under the same JID.
+		if owned, err := result.RowsAffected(); err != nil || owned == 0 {
+			return err
+		}
+		_, err = t.db.Exec(ctx, "DELETE FROM whatsmeow_device WHERE jid=$1", jid)
+		return err
+	})
+	return storageError(err)
+}
+
+// claim makes a JID this device's own before its keys are saved. Old keys of a JID that WhatsApp has
+// given out again are deleted: whatsmeow would keep them in place of the new ones.
+func (t *tenantStore) claim(ctx context.Context, deviceID string, jid types.JID) error {
+	for _, statement := range []string{
+		"DELETE FROM whatsmeow_device WHERE jid=$2",
+		"UPDATE wuts_devices SET jid=NULL, status='logged_out', reason='linked_elsewhere' WHERE jid=$2 AND device_id<>$1",
+		"UPDATE wuts_devices SET jid=$2, status='new', reason='' WHERE device_id=$1",
+	} {
+		if _, err := t.db.Exec(ctx, statement, deviceID, jid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
