@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waServerSync"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// clientWire is the Wire of a real client, and the only place that reaches into whatsmeow.
+type clientWire struct{ client *whatsmeow.Client }
+
+// NewWire makes the Wire of a client.
+func NewWire(client *whatsmeow.Client) Wire { return clientWire{client} }
+
+func (w clientWire) IsConnected() bool { return w.client.IsConnected() && w.client.IsLoggedIn() }
+
+// Query never lets whatsmeow repeat the frame by itself: the engine has to know what was sent.
+func (w clientWire) Query(
+	ctx context.Context, sync waBinary.Node, timeout time.Duration,
+) (waBinary.Node, error) {
+	answer, err := w.client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:sync:app:state",
+		Type:      "set",
+		To:        types.ServerJID,
+		Content:   []waBinary.Node{sync},
+		Timeout:   timeout,
+		NoRetry:   true,
+	})
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	return answer.GetChildByTag("sync"), nil
+}
+
+func (w clientWire) Download(
+	ctx context.Context, blob *waServerSync.ExternalBlobReference,
+) ([]byte, error) {
+	return w.client.DangerousInternals().DownloadExternalAppStateBlob(ctx, blob)
+}
+
+func (w clientWire) RequestKeys(ctx context.Context, ids [][]byte) error {
+	request := &waE2E.AppStateSyncKeyRequest{}
+	for _, id := range ids {
+		request.KeyIDs = append(request.KeyIDs, &waE2E.AppStateSyncKeyId{KeyID: id})
+	}
+	_, err := w.client.SendPeerMessage(ctx, &waE2E.Message{
+		ProtocolMessage: &waE2E.ProtocolMessage{
+			Type:                   waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST.Enum(),
+			AppStateSyncKeyRequest: request,
+		},
+	})
+	return err
+}
+
+// Dispatch keeps push names, contacts and settings as whatsmeow does. Like it, it stays silent
+// about the mutations of a full sync unless the client wants them.
+func (w clientWire) Dispatch(
+	ctx context.Context, name appstate.WAPatchName, mutation appstate.Mutation, full bool,
+) {
+	internals := w.client.DangerousInternals()
+	event := internals.DispatchAppState(ctx, name, mutation, full)
+	if event != nil && (!full || w.client.EmitAppStateEventsOnFullSync) {
+		internals.DispatchEvent(event)
+	}
+}
