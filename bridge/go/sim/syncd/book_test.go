@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +94,8 @@ func TestOddIndexesFromThePhone(t *testing.T) {
 	mustWrite(t, book, "regular", Mutation{Operation: "set", Index: []string{}, Version: 1},
 		Mutation{Operation: "set", Index: []string{"label_edit"}, Version: 3})
 	view := mustView(t, book, "regular")
-	if len(view.Entries) != 2 || len(view.Entries[0].Index) != 0 || !slices.Equal(view.Entries[1].Index, []string{"label_edit"}) {
+	if len(view.Entries) != 2 || len(view.Entries[0].Index) != 0 ||
+		!slices.Equal(view.Entries[1].Index, []string{"label_edit"}) {
 		t.Fatalf("view %+v", view)
 	}
 	if mutations := newCompanion(t, book, 1).fetch("regular"); len(mutations) != 2 {
@@ -127,7 +127,8 @@ func TestRotationBetweenTwoWrites(t *testing.T) {
 			t.Fatalf("second write at %d: %s", test.secondMS, view.Entries[0].Value)
 		}
 		mustWrite(t, book, "regular_low", remove("archive", chat))
-		if view = mustView(t, book, "regular_low"); len(view.Entries) != 0 || len(book.collections["regular_low"].live) != 0 {
+		view = mustView(t, book, "regular_low")
+		if len(view.Entries) != 0 || len(book.collections["regular_low"].live) != 0 {
 			t.Fatalf("something of the index outlived its removal: %+v", view)
 		}
 	}
@@ -196,7 +197,9 @@ func TestRotationInOnePatchIsNoDuplicate(t *testing.T) {
 func TestWriteRefusesInvalidMutations(t *testing.T) {
 	book := New(Options{})
 	value := archiveValue(true)
-	broken := &waSyncAction.SyncActionValue{PushNameSetting: &waSyncAction.PushNameSetting{Name: proto.String("\xff")}}
+	broken := &waSyncAction.SyncActionValue{
+		PushNameSetting: &waSyncAction.PushNameSetting{Name: proto.String("\xff")},
+	}
 	for name, mutations := range map[string][]Mutation{
 		"none":         {},
 		"operation":    {{Operation: "toggle", Index: []string{"archive", chat}}},
@@ -249,66 +252,15 @@ func TestRotatedKeysRise(t *testing.T) {
 	}
 }
 
-// A book that was saved and loaded answers, hashes and shows as before, and goes on from there.
-func TestSaveAndLoad(t *testing.T) {
-	book := New(Options{})
-	device := newCompanion(t, book, 4)
-	mustWrite(t, book, "regular_low", archive(chat, true), archive(chatNumber(8), true))
-	book.Rotate()
-	device.takeKeys()
-	device.fetch("regular_low")
-	device.upload("regular_low", device.patch("regular_low", archiveInfo(chat, false)))
-	saved, err := json.Marshal(book)
-	if err != nil {
-		t.Fatal(err)
-	}
-	loaded := New(Options{PageSize: 1})
-	if err = json.Unmarshal(saved, loaded); err != nil {
-		t.Fatal(err)
-	}
-	before, after := mustView(t, book, "regular_low"), mustView(t, loaded, "regular_low")
-	beforeText, _ := json.Marshal(before)
-	afterText, _ := json.Marshal(after)
-	if string(beforeText) != string(afterText) || loaded.options.PageSize != 1 {
-		t.Fatalf("saved %s, loaded %s", beforeText, afterText)
-	}
-	device.book = loaded
-	device.fetch("regular_low")
-	_, changes, violations := device.upload("regular_low", device.patch("regular_low", archiveInfo(chat, true)))
-	if len(changes) != 1 || changes[0].Version != 3 || len(violations) != 0 {
-		t.Fatalf("changes %v, violations %v", changes, violations)
-	}
-}
-
-// A saved book that was changed by hand is refused, and the book that should have taken it keeps its own.
-func TestLoadRefusesBrokenState(t *testing.T) {
-	book := New(Options{})
-	mustWrite(t, book, "regular_low", archive(chat, true))
-	saved, _ := json.Marshal(book)
-	keyless := strings.Replace(string(saved), `"keys":[`, `"keys":[],"former":[`, 1)
-	misnamed := strings.Replace(string(saved), `"regular_low"`, `"regular_middle"`, 1)
-	moved := strings.Replace(strings.Replace(string(saved), `"regular_low"`, `"x"`, 1), `"regular_high"`, `"regular_low"`, 1)
-	moved = strings.Replace(moved, `"x"`, `"regular_high"`, 1)
-	for name, text := range map[string]string{
-		"no object": `[]`, "no keys": keyless, "unknown collection": misnamed, "patch of another": moved,
-	} {
-		if err := json.Unmarshal([]byte(text), book); !errors.Is(err, ErrInvalidState) {
-			t.Fatalf("%s: %v", name, err)
-		}
-	}
-	if _, version, _ := book.Hash("regular_low"); version != 1 {
-		t.Fatalf("version %d after a failed load", version)
-	}
-}
-
 // The fixed shape of a view: snake case, a list of entries even if empty, no timestamp in a value.
 func TestViewShape(t *testing.T) {
 	book := New(Options{})
 	empty, _ := json.Marshal(mustView(t, book, "regular"))
-	mustWrite(t, book, "regular", Mutation{Operation: "set", Index: []string{"nux", "a"}, Version: 1, TimestampMS: 5})
+	mustWrite(t, book, "regular", Mutation{Operation: "set", Index: []string{"nux", "a"}, TimestampMS: 5})
 	full, _ := json.Marshal(mustView(t, book, "regular"))
-	if string(empty) != `{"name":"regular","version":0,"entries":[]}` ||
-		string(full) != `{"name":"regular","version":1,"entries":[{"index":["nux","a"],"value":{},"version":1,"author":0}]}` {
+	expected := `{"name":"regular","version":1,` +
+		`"entries":[{"index":["nux","a"],"value":{},"version":1,"author":0}]}`
+	if string(empty) != `{"name":"regular","version":0,"entries":[]}` || string(full) != expected {
 		t.Fatalf("%s\n%s", empty, full)
 	}
 }

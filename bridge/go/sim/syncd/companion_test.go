@@ -34,7 +34,9 @@ func (m *memory) PutAppStateVersion(_ context.Context, name string, version uint
 	return nil
 }
 
-func (m *memory) PutAppStateMutationMACs(_ context.Context, name string, _ uint64, macs []store.AppStateMutationMAC) error {
+func (m *memory) PutAppStateMutationMACs(
+	_ context.Context, name string, _ uint64, macs []store.AppStateMutationMAC,
+) error {
 	if m.macs[name] == nil {
 		m.macs[name] = make(map[string][]byte)
 	}
