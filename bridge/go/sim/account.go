@@ -1,0 +1,271 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"wuts/sim/endpoint"
+	"wuts/sim/syncd"
+)
+
+// Errors of the calls that address an account or one of its devices.
+var (
+	ErrAccountExists  = errors.New("there is such an account already")
+	ErrUnknownDevice  = errors.New("no such device")
+	ErrTooManyDevices = errors.New("no device number is free")
+)
+
+// ContactSpec describes somebody whom the phone knows. What is empty is made up.
+type ContactSpec struct {
+	PN   string `json:"pn,omitempty"`
+	LID  string `json:"lid,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// GroupSpec describes a group that the phone is in.
+type GroupSpec struct {
+	JID     string `json:"jid"`
+	Subject string `json:"subject,omitempty"`
+}
+
+// Spec describes a new account. What is empty is made up.
+type Spec struct {
+	PN       string
+	LID      string
+	Name     string
+	Contacts []ContactSpec
+	Groups   []GroupSpec
+	// AppState is written by the phone, one patch for each collection, before anybody links.
+	AppState []CollectionMutation
+	// LIDMigrated makes the phone address users by their LID.
+	LIDMigrated bool
+	// UnarchiveChats is the phone's setting to take a chat out of the archive on a new message.
+	UnarchiveChats bool
+}
+
+// CollectionMutation is a mutation and the collection that it belongs to.
+type CollectionMutation struct {
+	Collection string
+	syncd.Mutation
+}
+
+// Contact is somebody whom the phone knows.
+type Contact struct {
+	PN   types.JID `json:"pn"`
+	LID  types.JID `json:"lid"`
+	Name string    `json:"name"`
+}
+
+// Group is a group that the phone is in.
+type Group struct {
+	JID     types.JID `json:"jid"`
+	Subject string    `json:"subject"`
+}
+
+// Account is one WhatsApp account: the phone and the devices that are linked to it.
+//
+// The lock guards the fields below it. What changes them runs in update; sending only queues, so
+// nothing blocks while the lock is held but the writing of the state file.
+type Account struct {
+	server *Server
+	pn     types.JID
+	lid    types.JID
+	book   *syncd.Book // has a lock of its own
+
+	mu           sync.Mutex
+	name         string
+	contacts     []Contact
+	groups       []Group
+	migrated     bool
+	unarchive    bool
+	phone        *endpoint.Endpoint
+	devices      map[uint16]*device
+	nextDevice   uint16
+	nextKeyIndex uint32
+	forced       int32 // how many conflicts were made up
+}
+
+// AddAccount makes an account with a fresh phone.
+func (s *Server) AddAccount(spec Spec) (*Account, error) {
+	a, err := s.reserve(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err = a.seed(spec); err != nil {
+		s.mu.Lock()
+		delete(s.accounts, a.pn.User)
+		s.mu.Unlock()
+		return nil, err
+	}
+	a.update(func(b *batch) { b.changed = true })
+	return a, nil
+}
+
+// reserve takes the account's number and those of its contacts.
+func (s *Server) reserve(spec Spec) (*Account, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.accounts[spec.PN]; taken {
+		return nil, fmt.Errorf("%w: %s", ErrAccountExists, spec.PN)
+	}
+	pn, lid, err := s.directory.bind(spec.PN, spec.LID)
+	if err != nil {
+		return nil, err
+	}
+	a := s.newAccount(pn, lid)
+	a.name, a.migrated, a.unarchive = spec.Name, spec.LIDMigrated, spec.UnarchiveChats
+	if a.name == "" {
+		a.name = "Phone " + pn.User
+	}
+	for _, wanted := range spec.Contacts {
+		contact := Contact{Name: wanted.Name}
+		if contact.PN, contact.LID, err = s.directory.bind(wanted.PN, wanted.LID); err != nil {
+			return nil, err
+		}
+		a.contacts = append(a.contacts, contact)
+	}
+	for _, wanted := range spec.Groups {
+		jid, err := types.ParseJID(wanted.JID)
+		if err != nil || jid.Server != types.GroupServer || jid.User == "" {
+			return nil, fmt.Errorf("%w: %q is not the JID of a group", ErrNumber, wanted.JID)
+		}
+		a.groups = append(a.groups, Group{JID: jid, Subject: wanted.Subject})
+	}
+	s.accounts[pn.User] = a
+	return a, nil
+}
+
+func (s *Server) newAccount(pn, lid types.JID) *Account {
+	return &Account{
+		server: s, pn: pn, lid: lid, phone: endpoint.New(),
+		book:    syncd.New(syncd.Options{PageSize: s.options.PageSize, Lenient: s.options.Lenient}),
+		devices: map[uint16]*device{}, nextDevice: 1, nextKeyIndex: 1,
+	}
+}
+
+// seed writes the app state that a phone has before its first companion.
+func (a *Account) seed(spec Spec) error {
+	writes := map[string][]syncd.Mutation{
+		"critical_block": {pushNameMutation(a.name), localeMutation()},
+	}
+	for _, contact := range a.contacts {
+		name := "critical_unblock_low"
+		writes[name] = append(writes[name], contactMutation(a.address(contact), contact))
+	}
+	if a.unarchive {
+		writes["regular_low"] = append(writes["regular_low"], unarchiveMutation())
+	}
+	for _, wanted := range spec.AppState {
+		writes[wanted.Collection] = append(writes[wanted.Collection], wanted.Mutation)
+	}
+	for name, mutations := range writes {
+		if _, err := a.book.Write(name, mutations...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// address returns the JID under which the phone keeps a contact's chat.
+func (a *Account) address(contact Contact) types.JID {
+	if a.migrated {
+		return contact.LID
+	}
+	return contact.PN
+}
+
+func pushNameMutation(name string) syncd.Mutation {
+	return syncd.Mutation{
+		Operation: "set", Index: []string{"setting_pushName"}, Version: 1,
+		Value: &waSyncAction.SyncActionValue{
+			PushNameSetting: &waSyncAction.PushNameSetting{Name: &name},
+		},
+	}
+}
+
+func localeMutation() syncd.Mutation {
+	return syncd.Mutation{
+		Operation: "set", Index: []string{"setting_locale"}, Version: 3,
+		Value: &waSyncAction.SyncActionValue{
+			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en_US")},
+		},
+	}
+}
+
+func unarchiveMutation() syncd.Mutation {
+	return syncd.Mutation{
+		Operation: "set", Index: []string{"setting_unarchiveChats"}, Version: 4,
+		Value: &waSyncAction.SyncActionValue{
+			UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{
+				UnarchiveChats: proto.Bool(true),
+			},
+		},
+	}
+}
+
+func contactMutation(chat types.JID, contact Contact) syncd.Mutation {
+	return syncd.Mutation{
+		Operation: "set", Index: []string{"contact", chat.String()}, Version: 2,
+		Value: &waSyncAction.SyncActionValue{
+			ContactAction: &waSyncAction.ContactAction{
+				FullName: proto.String(contact.Name),
+				LidJID:   proto.String(contact.LID.String()),
+				PnJID:    proto.String(contact.PN.String()),
+			},
+		},
+	}
+}
+
+// Account returns the account of a phone number, given by its digits.
+func (s *Server) Account(pn string) (*Account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.accounts[pn]
+	return a, ok
+}
+
+// Accounts returns all accounts by phone number.
+func (s *Server) Accounts() []*Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Account, 0, len(s.accounts))
+	for _, a := range s.accounts {
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b *Account) int { return strings.Compare(a.pn.User, b.pn.User) })
+	return all
+}
+
+// PN returns the phone number as a JID without a device.
+func (a *Account) PN() types.JID { return a.pn }
+
+// LID returns the other name of the account.
+func (a *Account) LID() types.JID { return a.lid }
+
+// Name returns the name that the owner gave themselves.
+func (a *Account) Name() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.name
+}
+
+// Contacts returns whom the phone knows.
+func (a *Account) Contacts() []Contact {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.contacts)
+}
+
+// Groups returns the groups that the phone is in.
+func (a *Account) Groups() []Group {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.groups)
+}

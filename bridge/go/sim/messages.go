@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+
+	"wuts/sim/endpoint"
+	"wuts/sim/wire"
+)
+
+// handle applies one stanza of the client.
+func (s *stream) handle(next arrival) {
+	node := next.node
+	kind := wire.Attr(*node, "type")
+	if node.Tag == "iq" && (kind == "result" || kind == "error") {
+		if s.pairing != nil {
+			s.pairing.answered(node)
+		}
+		return
+	}
+	if s.account == nil && (node.Tag != "iq" || wire.Attr(*node, "xmlns") != "w:p") {
+		if node.Tag != "ib" {
+			s.violate(violationStanza, node.Tag+" before login")
+		}
+		return
+	}
+	switch node.Tag {
+	case "iq":
+		s.request(next)
+	case "message":
+		s.message(node)
+	case "receipt":
+		s.receipt(node)
+	case "ack":
+		s.acknowledged(wire.Attr(*node, "id"))
+	case "ib", "presence", "chatstate":
+	default:
+		s.violate(violationStanza, node.Tag)
+	}
+}
+
+// withDevice runs a change for this connection's device, unless it was unlinked meanwhile.
+func (s *stream) withDevice(change func(b *batch, d *device)) {
+	s.account.update(func(b *batch) {
+		if d := s.account.devices[s.device]; d != nil && d.stream == s {
+			change(b, d)
+		}
+	})
+}
+
+func (s *stream) acknowledged(id string) {
+	s.withDevice(func(b *batch, d *device) {
+		b.changed = d.acknowledge(id) || b.changed
+	})
+}
+
+// message takes a companion's message to its own phone. There are no other recipients yet.
+func (s *stream) message(node *waBinary.Node) {
+	to, _ := node.Attrs["to"].(types.JID)
+	s.withDevice(func(b *batch, d *device) {
+		ack := ackFor(node)
+		toPhone := wire.Attr(*node, "category") == "peer" &&
+			(to.User == s.account.pn.User || to.User == s.account.lid.User)
+		if !toPhone {
+			s.violate(violationUnsupported, "message to somebody else than the own phone")
+			ack.Attrs["error"] = "501"
+			b.reply(s, ack)
+			return
+		}
+		b.reply(s, ack)
+		if err := b.open(d, node); err != nil {
+			s.violate(violationUndecryptable, err.Error())
+		}
+	})
+}
+
+// ackFor builds the server's acknowledgement of a stanza.
+func ackFor(node *waBinary.Node) waBinary.Node {
+	attrs := waBinary.Attrs{
+		"class": node.Tag, "id": node.Attrs["id"], "from": node.Attrs["to"], "t": time.Now().Unix(),
+	}
+	if node.Tag != "message" {
+		attrs["type"] = node.Attrs["type"]
+	}
+	return waBinary.Node{Tag: "ack", Attrs: attrs}
+}
+
+// open decrypts a message at the phone and lets it act on it.
+func (b *batch) open(d *device, node *waBinary.Node) error {
+	enc := node.GetChildByTag("enc")
+	address := b.account.signalAddress(d.ID)
+	b.changed = true
+	plain, err := b.account.phone.Decrypt(
+		context.Background(), address, wire.Attr(enc, "type"), wire.Content(enc))
+	if err != nil {
+		b.account.phone.Forget(address)
+		return fmt.Errorf("peer message: %w", err)
+	}
+	return b.hear(d, plain)
+}
+
+// receipt takes a stanza off the queue, or sends a message again that could not be read.
+func (s *stream) receipt(node *waBinary.Node) {
+	id := wire.Attr(*node, "id")
+	s.withDevice(func(b *batch, d *device) {
+		b.reply(s, ackFor(node))
+		if wire.Attr(*node, "type") == "retry" {
+			if err := b.again(d, node); err != nil {
+				s.violate(violationContent, "retry receipt: "+err.Error())
+			}
+			return
+		}
+		b.changed = d.acknowledge(id) || b.changed
+	})
+}
+
+// again encrypts a message anew, in a session made from the keys that came with the receipt.
+func (b *batch) again(d *device, receipt *waBinary.Node) error {
+	m := d.recall(wire.Attr(*receipt, "id"))
+	if m == nil {
+		b.account.server.log.Info("retry_of_unknown_message", "device", d.ID)
+		return nil
+	}
+	m.tries++
+	address := b.account.signalAddress(d.ID)
+	b.account.phone.Forget(address)
+	if keys, ok := receipt.GetOptionalChildByTag("keys"); ok {
+		bundle, err := readRetryKeys(receipt, keys)
+		if err != nil {
+			return err
+		}
+		if err = b.account.phone.Open(context.Background(), address, bundle); err != nil {
+			return err
+		}
+	}
+	b.encrypt(d, *m)
+	return nil
+}
+
+func readRetryKeys(receipt *waBinary.Node, keys waBinary.Node) (endpoint.Bundle, error) {
+	registration := wire.Content(receipt.GetChildByTag("registration"))
+	identity := wire.Content(keys.GetChildByTag("identity"))
+	signed, err := readSignedPreKey(keys.GetChildByTag("skey"))
+	if err != nil {
+		return endpoint.Bundle{}, err
+	}
+	oneTime, err := readPreKey(keys.GetChildByTag("key"))
+	if err != nil {
+		return endpoint.Bundle{}, err
+	}
+	if len(registration) != 4 || len(identity) != 32 {
+		return endpoint.Bundle{}, errPreKey
+	}
+	return endpoint.Bundle{
+		RegistrationID: binary.BigEndian.Uint32(registration),
+		Identity:       [32]byte(identity), Signed: signed, OneTime: &oneTime,
+	}, nil
+}

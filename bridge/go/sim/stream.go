@@ -1,0 +1,214 @@
+package sim
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+
+	"wuts/sim/faults"
+	"wuts/sim/noise"
+	"wuts/sim/wire"
+)
+
+const (
+	handshakeTimeout = 20 * time.Second
+	maxWaiting       = 50_000 // stanzas that wait in one direction
+)
+
+// stream is one connection of a client. A goroutine each reads, applies and writes; the queues
+// between them carry the simulated latency.
+type stream struct {
+	server   *Server
+	conn     *wire.Conn
+	session  *noise.Session
+	cancel   context.CancelFunc
+	inbound  *wire.Queue[arrival]
+	outbound *wire.Queue[departure]
+
+	// One of the two is set before the first stanza is read, and does not change.
+	pairing *pairing
+	account *Account
+	device  uint16
+
+	mute bool // the stanza that is being applied gets no answer; belongs to the applying goroutine
+}
+
+// arrival is a stanza from the client and the rules that disturb it.
+type arrival struct {
+	node  *waBinary.Node
+	rules []faults.Rule
+}
+
+// departure is a stanza to the client, or the end of the connection.
+type departure struct {
+	node *waBinary.Node
+	end  bool
+}
+
+func newStream(server *Server, conn *wire.Conn) *stream {
+	return &stream{
+		server: server, conn: conn,
+		inbound:  wire.NewQueue[arrival](maxWaiting),
+		outbound: wire.NewQueue[departure](maxWaiting),
+	}
+}
+
+// run serves the connection until it ends.
+func (s *stream) run(parent context.Context) {
+	ctx, cancel := context.WithCancel(parent)
+	s.cancel = cancel
+	defer cancel()
+	if err := s.handshake(ctx); err != nil {
+		s.server.log.Info("handshake_failed", "error", err)
+		return
+	}
+	s.admit()
+	var work sync.WaitGroup
+	work.Go(func() { s.applyLoop(ctx) })
+	work.Go(func() { s.writeLoop(ctx) })
+	s.readLoop(ctx)
+	cancel()
+	s.inbound.Close()
+	s.outbound.Close()
+	work.Wait()
+	s.leave()
+}
+
+// pipe lets the handshake use the connection before there is encryption.
+type pipe struct {
+	conn *wire.Conn
+	ctx  context.Context
+}
+
+func (p pipe) ReadFrame() ([]byte, error)   { return p.conn.ReadFrame(p.ctx) }
+func (p pipe) WriteFrame(body []byte) error { return p.conn.WriteFrame(p.ctx, body) }
+
+func (s *stream) handshake(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	header, err := s.conn.ReadHeader(limited)
+	if err != nil {
+		return err
+	}
+	own := noise.Server{Static: s.server.authority.Static(), Certificate: s.server.chain}
+	s.session, err = noise.Respond(pipe{s.conn, limited}, own, header)
+	return err
+}
+
+func (s *stream) readLoop(ctx context.Context) {
+	for {
+		frame, err := s.conn.ReadFrame(ctx)
+		if err != nil {
+			return
+		}
+		plain, err := s.session.Incoming.Open(frame)
+		if err != nil {
+			s.violate(violationFrame, "a frame does not decrypt")
+			return
+		}
+		node, err := wire.Decode(plain)
+		if err != nil {
+			s.violate(violationFrame, "a frame is not a stanza")
+			return
+		}
+		rules := s.match(node, false)
+		due := time.Now().Add(latency(rules))
+		if !s.inbound.Push(arrival{node, rules}, due) {
+			return
+		}
+	}
+}
+
+func (s *stream) writeLoop(ctx context.Context) {
+	defer s.cut()
+	for {
+		next, ok := s.outbound.Pop(ctx)
+		if !ok || next.end {
+			return
+		}
+		plain, err := wire.Encode(*next.node)
+		if err != nil {
+			s.server.log.Error("stanza_not_encoded", "error", err)
+			return
+		}
+		if err = s.conn.WriteFrame(ctx, s.session.Outgoing.Seal(plain)); err != nil {
+			return
+		}
+	}
+}
+
+func (s *stream) applyLoop(ctx context.Context) {
+	for {
+		next, ok := s.inbound.Pop(ctx)
+		if !ok {
+			return
+		}
+		s.apply(next)
+	}
+}
+
+// apply handles a stanza; rules may lose it, lose its answer, or cut the connection around it.
+func (s *stream) apply(next arrival) {
+	if has(next.rules, actionClose, whenBefore) {
+		s.cut()
+		return
+	}
+	if has(next.rules, actionSwallow, whenBefore) {
+		return
+	}
+	closes := has(next.rules, actionClose, whenAfter)
+	s.mute = closes || has(next.rules, actionSwallow, whenAfter)
+	s.handle(next)
+	s.mute = false
+	if closes {
+		s.cut()
+	}
+}
+
+// reply sends an answer to the stanza that is being applied, unless a rule loses it.
+func (s *stream) reply(node waBinary.Node) {
+	if !s.mute {
+		s.send(&node)
+	}
+}
+
+// send queues a stanza for the client. It never blocks; a client that reads too slowly is cut.
+func (s *stream) send(node *waBinary.Node) {
+	rules := s.match(node, true)
+	due := time.Now().Add(latency(rules))
+	ok := true
+	switch {
+	case has(rules, actionSwallow, ""):
+	case has(rules, actionClose, whenBefore):
+		ok = s.outbound.Push(departure{end: true}, due)
+	case has(rules, actionClose, whenAfter):
+		ok = s.outbound.Push(departure{node: node}, due) &&
+			s.outbound.Push(departure{end: true}, due)
+	default:
+		ok = s.outbound.Push(departure{node: node}, due)
+	}
+	if !ok {
+		s.cut()
+	}
+}
+
+// closeAfter ends the connection when everything that was queued is written, but not at once.
+func (s *stream) closeAfter(delay time.Duration) {
+	s.outbound.Push(departure{end: true}, time.Now().Add(delay))
+}
+
+// cut ends the connection at once.
+func (s *stream) cut() {
+	s.cancel()
+	s.conn.Cut()
+}
+
+func (s *stream) violate(kind, detail string) {
+	violation := Violation{Device: s.device, Kind: kind, Detail: detail}
+	if s.account != nil {
+		violation.Account = s.account.pn.User
+	}
+	s.server.record(violation)
+}
