@@ -7,9 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
-	"google.golang.org/protobuf/proto"
 
 	"wuts/sim/endpoint"
 	"wuts/sim/syncd"
@@ -153,11 +151,11 @@ func (s *Server) newAccount(pn, lid types.JID) *Account {
 // seed writes the app state that a phone has before its first companion.
 func (a *Account) seed(spec Spec) error {
 	writes := map[string][]syncd.Mutation{
-		"critical_block": {pushNameMutation(a.name), localeMutation()},
+		"critical_block": {PushNameMutation(a.name), localeMutation()},
 	}
 	for _, contact := range a.contacts {
 		name := "critical_unblock_low"
-		writes[name] = append(writes[name], contactMutation(a.address(contact), contact))
+		writes[name] = append(writes[name], ContactMutation(a.address(contact), contact))
 	}
 	if a.unarchive {
 		writes["regular_low"] = append(writes["regular_low"], unarchiveMutation())
@@ -179,48 +177,6 @@ func (a *Account) address(contact Contact) types.JID {
 		return contact.LID
 	}
 	return contact.PN
-}
-
-func pushNameMutation(name string) syncd.Mutation {
-	return syncd.Mutation{
-		Operation: "set", Index: []string{"setting_pushName"}, Version: 1,
-		Value: &waSyncAction.SyncActionValue{
-			PushNameSetting: &waSyncAction.PushNameSetting{Name: &name},
-		},
-	}
-}
-
-func localeMutation() syncd.Mutation {
-	return syncd.Mutation{
-		Operation: "set", Index: []string{"setting_locale"}, Version: 3,
-		Value: &waSyncAction.SyncActionValue{
-			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en_US")},
-		},
-	}
-}
-
-func unarchiveMutation() syncd.Mutation {
-	return syncd.Mutation{
-		Operation: "set", Index: []string{"setting_unarchiveChats"}, Version: 4,
-		Value: &waSyncAction.SyncActionValue{
-			UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{
-				UnarchiveChats: proto.Bool(true),
-			},
-		},
-	}
-}
-
-func contactMutation(chat types.JID, contact Contact) syncd.Mutation {
-	return syncd.Mutation{
-		Operation: "set", Index: []string{"contact", chat.String()}, Version: 2,
-		Value: &waSyncAction.SyncActionValue{
-			ContactAction: &waSyncAction.ContactAction{
-				FullName: proto.String(contact.Name),
-				LidJID:   proto.String(contact.LID.String()),
-				PnJID:    proto.String(contact.PN.String()),
-			},
-		},
-	}
 }
 
 // Account returns the account of a phone number, given by its digits.

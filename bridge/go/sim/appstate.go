@@ -125,11 +125,7 @@ func withoutPatches(sync waBinary.Node) waBinary.Node {
 func (a *Account) forcedMutation(collection string) syncd.Mutation {
 	a.forced++
 	epoch := a.forced
-	return syncd.Mutation{
-		Operation: "set", Index: []string{"sentinel", fmt.Sprintf("%s-%d", collection, epoch)},
-		Version: 1,
-		Value: &waSyncAction.SyncActionValue{
-			KeyExpiration: &waSyncAction.KeyExpiration{ExpiredKeyEpoch: &epoch},
-		},
-	}
+	return set(1, &waSyncAction.SyncActionValue{
+		KeyExpiration: &waSyncAction.KeyExpiration{ExpiredKeyEpoch: &epoch},
+	}, "sentinel", fmt.Sprintf("%s-%d", collection, epoch))
 }

@@ -65,14 +65,15 @@ func (s *stream) run(parent context.Context) {
 		return
 	}
 	s.admit()
-	var work sync.WaitGroup
-	work.Go(func() { s.applyLoop(ctx) })
-	work.Go(func() { s.writeLoop(ctx) })
+	var applying, writing sync.WaitGroup
+	applying.Go(func() { s.applyLoop(ctx) })
+	writing.Go(func() { s.writeLoop(ctx) })
 	s.readLoop(ctx)
-	cancel()
 	s.inbound.Close()
+	applying.Wait() // what the client sent before it went away still counts
+	cancel()
 	s.outbound.Close()
-	work.Wait()
+	writing.Wait()
 	s.leave()
 }
 
@@ -122,7 +123,7 @@ func (s *stream) readLoop(ctx context.Context) {
 }
 
 func (s *stream) writeLoop(ctx context.Context) {
-	defer s.cut()
+	defer s.conn.Cut() // this ends the reading, and then all
 	for {
 		next, ok := s.outbound.Pop(ctx)
 		if !ok || next.end {
@@ -142,7 +143,7 @@ func (s *stream) writeLoop(ctx context.Context) {
 func (s *stream) applyLoop(ctx context.Context) {
 	for {
 		next, ok := s.inbound.Pop(ctx)
-		if !ok {
+		if !ok || ctx.Err() != nil {
 			return
 		}
 		s.apply(next)
@@ -199,7 +200,7 @@ func (s *stream) closeAfter(delay time.Duration) {
 	s.outbound.Push(departure{end: true}, time.Now().Add(delay))
 }
 
-// cut ends the connection at once.
+// cut ends the connection at once; what has not been applied yet never is.
 func (s *stream) cut() {
 	s.cancel()
 	s.conn.Cut()

@@ -112,3 +112,18 @@ func (c *client) link(account *wasimtest.Account) uint16 {
 	await[*events.Connected](c)
 	return device
 }
+
+// eventually asks for a condition that the simulator can't see until it holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(wasimtest.Timeout)
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !condition() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("not reached: %s", what)
+		}
+	}
+}

@@ -16,7 +16,7 @@ type Queue[T any] struct {
 	items  []timed[T]
 	wake   chan struct{}
 	limit  int
-	closed bool
+	closed bool // nothing comes in any more
 }
 
 type timed[T any] struct {
@@ -44,7 +44,8 @@ func (q *Queue[T]) Push(item T, due time.Time) bool {
 	return true
 }
 
-// Pop waits for the next item; it returns false when the queue is closed or the context ends.
+// Pop waits for the next item; it returns false when the context ends, or when the queue is closed
+// and has nothing left.
 // Only one goroutine pops.
 func (q *Queue[T]) Pop(ctx context.Context) (item T, ok bool) {
 	for {
@@ -70,7 +71,7 @@ const (
 func (q *Queue[T]) next() (item T, wait time.Duration, state popState) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
+	if len(q.items) == 0 && q.closed {
 		return item, 0, popClosed
 	}
 	if len(q.items) == 0 {
@@ -100,11 +101,11 @@ func (q *Queue[T]) rest(ctx context.Context, wait time.Duration) bool {
 	return true
 }
 
-// Close drops what waits and lets Pop return.
+// Close lets nothing more in; what is in comes out when it is due.
 func (q *Queue[T]) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed, q.items = true, nil
+	q.closed = true
 	q.signal()
 }
 
