@@ -8,6 +8,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"wuts/wa"
+	"wuts/wa/engine"
 )
 
 // Code is the machine's word for what went wrong.
@@ -76,6 +77,7 @@ var verdicts = []struct {
 	is   error
 	code Code
 }{
+	{engine.ErrUnknownOutcome, OutcomeUnknown},
 	{wa.ErrInvalidArgument, InvalidArgument},
 	{errUnknownMethod, UnknownMethod},
 	{errUnknownOutcome, OutcomeUnknown},
@@ -88,11 +90,23 @@ var verdicts = []struct {
 	{wa.ErrDeviceOutdated, DeviceOutdated},
 	{wa.ErrDeviceNotConnected, DeviceNotConnected},
 	{wa.ErrPairingEnded, PairingFailed},
+	{engine.ErrUnknownCollection, InvalidArgument},
+	{engine.ErrEmpty, InvalidArgument},
+	{engine.ErrTooLarge, InvalidArgument},
+	{engine.ErrDuplicateIndex, InvalidArgument},
+	{engine.ErrNoKeys, AppStateNotReady},
+	{engine.ErrNotFetched, AppStateNotReady},
+	{engine.ErrBroken, AppStateBroken},
+	{engine.ErrOwnPatch, AppStateBroken},
+	{engine.ErrNotConnected, DeviceNotConnected},
+	{engine.ErrBadAnswer, ServerUnavailable},
+	{engine.ErrDoor, Internal},
 	{wa.ErrPanicked, Internal},
 	{wa.ErrStopped, Stopped},
 	{context.DeadlineExceeded, DeadlineExceeded},
 	{context.Canceled, Stopped},
 	{wa.ErrStorage, StorageFailed},
+	{engine.ErrStorage, StorageFailed},
 }
 
 func codeOf(err error) Code {
@@ -101,9 +115,21 @@ func codeOf(err error) Code {
 			return verdict.code
 		}
 	}
+	var refused *engine.ServerError
 	var database sqlite3.Error
-	if errors.As(err, &database) {
+	switch {
+	case errors.As(err, &refused):
+		return codeOfRefusal(refused.Code)
+	case errors.As(err, &database):
 		return StorageFailed
 	}
 	return Internal
+}
+
+// codeOfRefusal tells a passing trouble of the server from what it has against the request.
+func codeOfRefusal(code int) Code {
+	if code == 429 || code >= 500 {
+		return ServerUnavailable
+	}
+	return ServerRefused
 }

@@ -28,6 +28,15 @@ func typed[P any](f func(context.Context, *wa.Bridge, P) (any, error)) func(cont
 var methods = []method{
 	{name: "device.create", run: typed(createDevice)},
 	{name: "device.list", run: typed(listDevices)},
+	{name: "device.status", run: typed(deviceStatus)},
+	{name: "device.connect", run: typed(connectDevice)},
+	{name: "device.disconnect", run: typed(disconnectDevice)},
+	{name: "device.logout", run: typed(logoutDevice), maySend: true},
+	{name: "device.qr", run: typed(deviceQR)},
+	{name: "device.pairing", run: typed(devicePairing)},
+	{name: "app_state.apply", run: typed(applyAppState), maySend: true},
+	{name: "app_state.sync", run: typed(syncAppState)},
+	{name: "app_state.status", run: typed(appStateStatus)},
 }
 
 func findMethod(name string) (method, bool) {

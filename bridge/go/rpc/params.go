@@ -6,9 +6,13 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
+	"go.mau.fi/whatsmeow/appstate"
+
 	"wuts/wa"
+	"wuts/wa/engine"
 )
 
 var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -22,7 +26,7 @@ func decodeStrict(text []byte, target any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(target); err != nil {
-		return invalid("%s", describe(err))
+		return refuse(err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return invalid("more than one JSON value")
@@ -33,16 +37,20 @@ func decodeStrict(text []byte, target any) error {
 	return nil
 }
 
-// describe says what is wrong with a JSON text without repeating any value of it.
-func describe(err error) string {
+// refuse says what is wrong with a JSON text without repeating any value of it.
+func refuse(err error) error {
+	var refused *problem
+	if errors.As(err, &refused) {
+		return refused
+	}
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return "wrong type: " + mismatch.Field
+		return invalid("wrong type: %s", mismatch.Field)
 	}
 	if name, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-		return "unknown field: " + name
+		return invalid("unknown field: %s", name)
 	}
-	return "not valid JSON"
+	return invalid("not valid JSON")
 }
 
 type tenantParams struct {
@@ -75,4 +83,40 @@ func (p deviceParams) key() wa.DeviceKey {
 type codeParams struct {
 	deviceParams
 	Refresh bool `json:"refresh"`
+}
+
+type syncParams struct {
+	deviceParams
+	Collection string `json:"collection"`
+	Full       bool   `json:"full"`
+}
+
+func (p syncParams) validate() error {
+	if err := checkCollection(p.Collection); err != nil {
+		return err
+	}
+	return p.deviceParams.validate()
+}
+
+type applyParams struct {
+	deviceParams
+	Collection string            `json:"collection"`
+	Mutations  []json.RawMessage `json:"mutations"`
+}
+
+func (p applyParams) validate() error {
+	if err := checkCollection(p.Collection); err != nil {
+		return err
+	}
+	if len(p.Mutations) == 0 || len(p.Mutations) > engine.MaxMutations {
+		return invalid("mutations: between 1 and %d", engine.MaxMutations)
+	}
+	return p.deviceParams.validate()
+}
+
+func checkCollection(name string) error {
+	if !slices.Contains(appstate.AllPatchNames[:], appstate.WAPatchName(name)) {
+		return invalid("collection: no such collection")
+	}
+	return nil
 }

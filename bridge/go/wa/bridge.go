@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sort"
@@ -22,6 +23,7 @@ type Bridge struct {
 	config Config
 	spawn  *spawner
 	queue  *queue
+	http   *http.Client
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -42,6 +44,7 @@ func Open(ctx context.Context, config Config) (*Bridge, error) {
 	b := &Bridge{
 		config:  config,
 		spawn:   &spawner{log: config.Log},
+		http:    config.Network.newHTTPClient(),
 		tenants: map[string]*tenant{},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
@@ -103,9 +106,15 @@ func (b *Bridge) CreateDevice(ctx context.Context, key DeviceKey) error {
 	}
 	tenant.mu.Lock()
 	defer tenant.mu.Unlock()
-	if tenant.sessions[key.DeviceID] == nil {
-		tenant.sessions[key.DeviceID] = b.newSession(tenant, deviceRow{deviceID: key.DeviceID, status: StatusNew})
+	if tenant.sessions[key.DeviceID] != nil {
+		return nil
 	}
+	session, err := b.newSession(tenant, deviceRow{deviceID: key.DeviceID, status: StatusNew})
+	if err != nil {
+		return err
+	}
+	session.start()
+	tenant.sessions[key.DeviceID] = session
 	return nil
 }
 
@@ -139,10 +148,15 @@ func (b *Bridge) Close(ctx context.Context) {
 	tenants := b.tenants
 	b.tenants = map[string]*tenant{}
 	b.mu.Unlock()
-	b.endSessions(ctx, tenants)
+	for _, tenant := range tenants {
+		for _, session := range tenant.allSessions() {
+			session.mailbox.post(session.stop)
+		}
+	}
 	if left := b.spawn.wait(ctx); left > 0 {
 		b.config.Log.Warn("goroutines_left", "count", left)
 	}
+	b.http.CloseIdleConnections()
 	for id, tenant := range tenants {
 		if err := tenant.store.close(); err != nil {
 			b.config.Log.Error("store_not_closed", "tenant_id", id)
@@ -193,7 +207,13 @@ func (b *Bridge) openTenant(ctx context.Context, id, path string) (*tenant, erro
 		log: b.config.Log.With("tenant_id", id),
 	}
 	if err := b.loadTenant(ctx, opened); err != nil {
+		for _, session := range opened.sessions {
+			session.stop()
+		}
 		return nil, errors.Join(err, store.close())
+	}
+	for _, session := range opened.sessions {
+		session.start()
 	}
 	return opened, nil
 }
@@ -207,10 +227,13 @@ func (b *Bridge) loadTenant(ctx context.Context, opened *tenant) error {
 	if err != nil {
 		return err
 	}
-	b.queue.force(events...)
 	for _, row := range rows {
-		opened.sessions[row.deviceID] = b.newSession(opened, row)
+		if opened.sessions[row.deviceID], err = b.newSession(opened, row); err != nil {
+			delete(opened.sessions, row.deviceID)
+			return err
+		}
 	}
+	b.queue.force(events...)
 	return nil
 }
 

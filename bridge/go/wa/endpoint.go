@@ -42,24 +42,25 @@ func (n Network) isSimulator() bool {
 
 // install sets whatsmeow's process-wide root key. It must run before the first client connects.
 func (n Network) install() {
-	if n.isSimulator() {
+	if n.isSimulator() && whatsmeow.WACertPubKey != n.rootKey {
 		whatsmeow.WACertPubKey = n.rootKey
 	}
 }
 
-// prepare gives a client its three HTTP clients: before the login, after it, and for media.
-func (n Network) prepare(client *whatsmeow.Client) {
-	transport := n.newTransport()
-	client.SetPreLoginHTTPClient(newHTTPClient(transport))
-	client.SetWebsocketHTTPClient(newHTTPClient(transport))
-	client.SetMediaHTTPClient(newHTTPClient(transport))
-}
-
-func newHTTPClient(transport *http.Transport) *http.Client {
+// newHTTPClient makes the one HTTP client that every device shares.
+func (n Network) newHTTPClient() *http.Client {
 	return &http.Client{
-		Transport:     transport,
+		Transport:     n.newTransport(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
 	}
+}
+
+// route makes a client use it before the login, after it, and for media. A client that lacked one of
+// the three would reach the real network there.
+func route(client *whatsmeow.Client, through *http.Client) {
+	client.SetPreLoginHTTPClient(through)
+	client.SetWebsocketHTTPClient(through)
+	client.SetMediaHTTPClient(through)
 }
 
 func (n Network) newTransport() *http.Transport {

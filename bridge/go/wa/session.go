@@ -1,18 +1,215 @@
 package wa
 
-import "context"
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
 
-// session is the live thing that drives one device.
+	"wuts/wa/engine"
+)
+
+// Reasons that go with a status.
+const (
+	reasonNotStarted  = "not_started"
+	reasonRequested   = "requested"
+	reasonUnlinked    = "unlinked"
+	reasonLost        = "connection_lost"
+	reasonConnect     = "connect_failed"
+	reasonLogin       = "login_timeout"
+	reasonKeepAlive   = "keepalive_timeout"
+	reasonQueueFull   = "event_queue_full"
+	reasonStreamError = "stream_error"
+	reasonKeysMissing = "keys_missing"
+	reasonLoggingOut  = "logging_out"
+)
+
+// session is the live thing that drives one device. Its loop alone changes its state; everything else
+// posts to the loop. viewMu guards what the loop publishes, and is never held while waiting.
 type session struct {
-	row deviceRow
+	tenant   *tenant
+	deviceID string
+	http     *http.Client
+	timing   Timing
+	spawn    *spawner
+	log      *slog.Logger
+	mailbox  *mailbox
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	// The loop owns what follows.
+	state       string
+	reason      string
+	link        *link // nil while there are neither keys nor a pairing
+	pairing     *pairing
+	isWanted    bool // the device should be online
+	isLeaving   bool // a logout is under way
+	retry       *time.Timer
+	backoff     backoff
+	lastSeen    time.Time
+	collections map[string]engine.State
+
+	viewMu  sync.Mutex
+	view    view
+	changed chan struct{}
 }
 
-func (b *Bridge) newSession(_ *tenant, row deviceRow) *session {
-	return &session{row: row}
+// view is what the loop last published.
+type view struct {
+	status   DeviceStatus
+	link     *link // a linked device's; nil for any other
+	isWanted bool
 }
 
+// newSession makes the session of a device and loads its keys. It does nothing before start.
+func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
+	s := &session{
+		tenant:      t,
+		deviceID:    row.deviceID,
+		http:        b.http,
+		timing:      b.config.Timing,
+		spawn:       b.spawn,
+		log:         t.log.With("device_id", row.deviceID),
+		mailbox:     newMailbox(),
+		state:       row.status,
+		reason:      row.reason,
+		collections: map[string]engine.State{},
+		changed:     make(chan struct{}),
+	}
+	s.backoff = backoff{base: s.timing.RetryBase, cap: s.timing.RetryCap, random: rand.Float64}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if !row.jid.IsEmpty() {
+		if err := s.load(row); err != nil {
+			s.cancel()
+			return nil, storageError(err)
+		}
+	}
+	s.publish()
+	return s, nil
+}
+
+// load makes the link of a device that has keys. What a server has said against it stays said.
+func (s *session) load(row deviceRow) error {
+	device, err := s.tenant.store.container.GetDevice(s.ctx, row.jid)
+	if err != nil {
+		return err
+	}
+	if device == nil {
+		s.state, s.reason = StatusLoggedOut, reasonKeysMissing
+		return nil
+	}
+	if row.status == StatusNew {
+		s.state, s.reason = StatusDisconnected, reasonNotStarted
+	}
+	s.link = s.newLink(device)
+	statuses, err := s.link.engine.Statuses(s.ctx)
+	if err != nil {
+		s.link.close()
+		return err
+	}
+	for _, status := range statuses {
+		s.collections[string(status.Name)] = status.State
+	}
+	return nil
+}
+
+// start runs the session's loop until stop.
+func (s *session) start() {
+	s.spawn.Go("session", func() {
+		s.mailbox.serve(s.ctx, func(task func()) { s.spawn.guard("session", task) })
+	})
+}
+
+// stop ends the session with its process; the device's keys and what is known of it stay.
+func (s *session) stop() {
+	s.isWanted = false
+	s.cancelRetry()
+	if s.pairing.isRunning() {
+		s.pairing.end(pairingFailed, reasonCancelled)
+	}
+	s.letGo()
+	s.cancel()
+}
+
+// setStatus moves on to a status and tells the world, unless it is the same already.
+func (s *session) setStatus(state, reason string) {
+	if s.state == state && s.reason == reason {
+		return
+	}
+	s.state, s.reason = state, reason
+	s.report()
+}
+
+// report publishes the session's state and records it as an event.
+func (s *session) report() {
+	s.log.Info("device_status", "status", s.state, "reason", s.reason)
+	s.tenant.record(s.deviceID, "device.status", s.publish())
+}
+
+func (s *session) publish() DeviceStatus {
+	status := DeviceStatus{
+		DeviceID: s.deviceID, Status: s.state, Reason: s.reason, AppState: string(s.worstCollection()),
+	}
+	published := view{isWanted: s.isWanted}
+	if s.link != nil && s.link.isPaired {
+		published.link = s.link
+		status.JID, status.LID, status.PushName = s.link.jid.String(), s.link.lid.String(), s.link.pushName
+	}
+	status.Connected = s.state == StatusConnected
+	if status.Connected {
+		s.lastSeen = time.Now()
+	}
+	if !s.lastSeen.IsZero() {
+		status.LastSeenAt = s.lastSeen.UnixMilli()
+	}
+	published.status = status
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	s.view = published
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return status
+}
+
+// worstCollection is the worst state of the device's collections; without keys there is none to be had.
+func (s *session) worstCollection() engine.State {
+	worst := engine.StateOK
+	if len(s.collections) == 0 {
+		return engine.StateAwaitingKeys
+	}
+	for _, state := range s.collections {
+		if badness[state] > badness[worst] {
+			worst = state
+		}
+	}
+	return worst
+}
+
+var badness = map[engine.State]int{
+	engine.StateOK: 0, engine.StateSyncing: 1, engine.StateAwaitingKeys: 2,
+	engine.StateAwaitingPhone: 3, engine.StateWedged: 4,
+}
+
+// look returns what was last published, and what is closed when something else is.
+func (s *session) look() (view, <-chan struct{}) {
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	return s.view, s.changed
+}
+
+// status is the device's status now. Connected is what the socket says, not only the last event.
 func (s *session) status() DeviceStatus {
-	return DeviceStatus{DeviceID: s.row.deviceID, Status: s.row.status, Reason: s.row.reason, AppState: "awaiting_keys"}
+	seen, _ := s.look()
+	if seen.status.Connected {
+		seen.status.Connected = seen.link.client.IsConnected() && seen.link.client.IsLoggedIn()
+		seen.status.LastSeenAt = time.Now().UnixMilli()
+	}
+	return seen.status
 }
 
-func (b *Bridge) endSessions(context.Context, map[string]*tenant) {}
+// after posts f to the loop when the time is over.
+func (s *session) after(wait time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(wait, func() { s.mailbox.post(f) })
+}

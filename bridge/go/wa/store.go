@@ -15,6 +15,8 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 	"go.mau.fi/whatsmeow/types"
 	waLog "go.mau.fi/whatsmeow/util/log"
+
+	"wuts/wa/engine"
 )
 
 const (
@@ -88,6 +90,9 @@ func wrapTenantStore(ctx context.Context, raw *sql.DB) (*tenantStore, error) {
 	store := &tenantStore{db: db, container: sqlstore.NewWithWrappedDB(db, waLog.Noop)}
 	if err = store.container.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("upgrading whatsmeow's tables: %w", err)
+	}
+	if err = engine.Upgrade(ctx, db); err != nil {
+		return nil, fmt.Errorf("upgrading the engine's tables: %w", err)
 	}
 	if _, err = db.Exec(ctx, ownTables); err != nil {
 		return nil, fmt.Errorf("upgrading our tables: %w", err)

@@ -1,0 +1,161 @@
+package wa
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"wuts/wa/engine"
+)
+
+// ApplyAppState uploads mutations of one collection as one patch.
+func (b *Bridge) ApplyAppState(
+	ctx context.Context, key DeviceKey, name appstate.WAPatchName, mutations []appstate.MutationInfo,
+) (engine.Outcome, error) {
+	l, err := b.connectedLink(ctx, key)
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	return l.engine.Apply(ctx, name, mutations)
+}
+
+// SyncAppState fetches what is new in a collection, or all of it, and returns its version.
+func (b *Bridge) SyncAppState(
+	ctx context.Context, key DeviceKey, name appstate.WAPatchName, full bool,
+) (uint64, error) {
+	l, err := b.connectedLink(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	return l.engine.Sync(ctx, name, full)
+}
+
+// AppStateStatus returns the state of every collection of a linked device, connected or not.
+func (b *Bridge) AppStateStatus(ctx context.Context, key DeviceKey) ([]engine.Status, error) {
+	s, err := b.session(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	seen, _ := s.look()
+	if seen.link != nil {
+		return seen.link.engine.Statuses(ctx)
+	}
+	if err := refusal(seen.status.Status); err != nil {
+		return nil, err
+	}
+	return nil, ErrDeviceNotLinked
+}
+
+// connectedLink waits for a connection that is being made, but not for one that nobody makes.
+func (b *Bridge) connectedLink(ctx context.Context, key DeviceKey) (*link, error) {
+	s, err := b.session(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(s.timing.Reconnecting)
+	defer timer.Stop()
+	for {
+		seen, changed := s.look()
+		if err := refusal(seen.status.Status); err != nil {
+			return nil, err
+		}
+		if seen.status.Connected {
+			return seen.link, nil
+		}
+		if !seen.isWanted {
+			return nil, ErrDeviceNotConnected
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return nil, ErrDeviceNotConnected
+		case <-ctx.Done():
+			return nil, errors.Join(ErrDeviceNotConnected, ctx.Err())
+		case <-s.ctx.Done():
+			return nil, ErrStopped
+		}
+	}
+}
+
+type changeData struct {
+	Collection string          `json:"collection"`
+	Version    uint64          `json:"version"`
+	Operation  string          `json:"operation"`
+	Index      []string        `json:"index"`
+	Value      json.RawMessage `json:"value,omitempty"`
+	ValueAt    int64           `json:"value_at,omitempty"`
+	Full       bool            `json:"full"`
+	Own        bool            `json:"own"`
+	Last       bool            `json:"last"`
+}
+
+// onChange queues a change of the app state. The engine holds the device's turn meanwhile, so a full
+// queue slows the device down and loses nothing.
+func (l *link) onChange(change engine.Change) {
+	data := changeData{
+		Collection: string(change.Collection), Version: change.Version, Operation: "set",
+		Index: change.Index, Full: change.Full, Own: change.Own, Last: change.Last,
+	}
+	if change.Remove {
+		data.Operation = "remove"
+	}
+	if !change.Timestamp.IsZero() {
+		data.ValueAt = change.Timestamp.UnixMilli()
+	}
+	if change.Value != nil {
+		value, err := protojson.Marshal(change.Value)
+		if err != nil {
+			l.session.log.Warn("app_state_value_not_encoded", "collection", data.Collection)
+		}
+		data.Value = value
+	}
+	l.enqueue("app_state.change", data)
+}
+
+type collectionData struct {
+	Collection string `json:"collection"`
+	Version    uint64 `json:"version"`
+	State      string `json:"state"`
+}
+
+func (l *link) onStatus(status engine.Status) {
+	s := l.session
+	s.mailbox.post(func() {
+		if s.link == l {
+			s.collections[string(status.Name)] = status.State
+			s.publish()
+		}
+	})
+	l.enqueue("app_state.status", collectionData{string(status.Name), status.Version, string(status.State)})
+}
+
+// enqueue waits for room in the event queue. If none comes the session disconnects and the loss is
+// itself an event; until there is room again nothing more is waited for.
+func (l *link) enqueue(kind string, data any) {
+	s := l.session
+	event, err := s.tenant.newEvent(s.deviceID, kind, data)
+	if err != nil {
+		return
+	}
+	wait := s.timing.QueueFull
+	if l.overflow.Load() {
+		wait = 0
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, wait)
+	defer cancel()
+	switch err := s.tenant.queue.put(ctx, event); {
+	case err == nil:
+		l.overflow.Store(false)
+	case errors.Is(err, errQueueFull) && l.ctx.Err() == nil && !l.overflow.Swap(true):
+		s.mailbox.post(func() { s.overflowed(l) })
+	}
+}
+
+func (s *session) overflowed(l *link) {
+	s.tenant.record(s.deviceID, "events.gap", map[string]any{"reason": reasonQueueFull})
+	s.reopen(l, reasonQueueFull)
+}

@@ -1,0 +1,57 @@
+package wa
+
+import (
+	"context"
+	"fmt"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// deviceContainer stands between whatsmeow and its own container: it keeps which device of ours a JID
+// belongs to, and takes over a device's stores as soon as they exist.
+type deviceContainer struct {
+	link *link
+}
+
+// PutDevice saves a device. The first time, that is during the pairing, it gets its stores by it.
+func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) error {
+	tenant := c.link.session.tenant
+	isNew := !device.Initialized
+	err := tenant.store.db.DoTxn(context.WithoutCancel(ctx), nil, func(ctx context.Context) error {
+		if isNew {
+			if err := tenant.store.claim(ctx, c.link.session.deviceID, *device.ID); err != nil {
+				return fmt.Errorf("claiming the JID: %w", err)
+			}
+		}
+		return tenant.store.container.PutDevice(ctx, device)
+	})
+	if err != nil {
+		return storageError(err)
+	}
+	if isNew {
+		c.link.install()
+	}
+	return nil
+}
+
+// DeleteDevice erases a device's keys. Only a logout by the server comes through here.
+func (c deviceContainer) DeleteDevice(ctx context.Context, device *store.Device) error {
+	session := c.link.session
+	return session.tenant.store.erase(context.WithoutCancel(ctx), session.deviceID, *device.ID, reasonUnlinked)
+}
+
+// noSecrets keeps no message secrets: they come from message content, which is never stored.
+type noSecrets struct{}
+
+func (noSecrets) PutMessageSecrets(context.Context, []store.MessageSecretInsert) error { return nil }
+
+func (noSecrets) PutMessageSecret(context.Context, types.JID, types.JID, types.MessageID, []byte) error {
+	return nil
+}
+
+func (noSecrets) GetMessageSecret(
+	context.Context, types.JID, types.JID, types.MessageID,
+) ([]byte, types.JID, error) {
+	return nil, types.EmptyJID, nil
+}

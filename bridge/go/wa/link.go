@@ -1,0 +1,112 @@
+package wa
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	waLog "go.mau.fi/whatsmeow/util/log"
+
+	"wuts/wa/engine"
+)
+
+// link is a session's client with its keys: those of a linked device, or fresh ones for a pairing.
+type link struct {
+	session *session
+	device  *store.Device
+	client  *whatsmeow.Client
+	engine  *engine.Engine // nil until the device has its stores
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	isUp     atomic.Bool // logged in, as far as events have said
+	hasEnded atomic.Bool // the session has let go of it
+	overflow atomic.Bool // the event queue stayed full for this link's events
+
+	// The session's loop owns what follows.
+	jid, lid    types.JID
+	pushName    string
+	isPaired    bool
+	isOpen      bool // a socket is open, or is not known to be closed
+	isBusy      bool // Connect or Disconnect runs; there is one at a time
+	mustReopen  bool
+	isLoginDue  bool // the server asked for the login before the pairing was known to be over
+	dials       int
+	connectedAt time.Time
+	settled     chan struct{} // closed when the socket is closed and nothing runs; nil if nobody waits
+}
+
+// newLink makes the client of a device. It connects only when the session's loop says so.
+func (s *session) newLink(device *store.Device) *link {
+	l := &link{session: s, device: device}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	device.Container = deviceContainer{l}
+	l.client = whatsmeow.NewClient(device, waLog.Noop)
+	l.client.BackgroundEventCtx = l.ctx
+	l.client.EnableAutoReconnect = false
+	l.client.DisableLoginAutoReconnect = true
+	l.client.SynchronousAck = true
+	l.client.EnableDecryptedEventBuffer = false
+	l.client.UseRetryMessageStore = false
+	l.client.ManualHistorySyncDownload = true
+	l.client.PrePairCallback = func(types.JID, string, string) bool { return !l.hasEnded.Load() }
+	l.client.AddEventHandlerWithSuccessStatus(l.handle)
+	route(l.client, s.http)
+	if device.ID != nil {
+		l.isPaired = true
+		l.jid, l.lid, l.pushName = *device.ID, device.LID, device.PushName
+		l.install()
+	}
+	return l
+}
+
+// install takes the device's stores over: whatsmeow has just made them.
+func (l *link) install() {
+	s := l.session
+	l.device.Container = deviceContainer{l}
+	l.device.MsgSecrets = noSecrets{}
+	l.engine = engine.New(engine.Options{
+		Device:   l.device,
+		DB:       s.tenant.store.db,
+		Wire:     wire{engine.NewWire(l.client), &l.isUp},
+		OnChange: l.onChange,
+		OnStatus: l.onStatus,
+		Go:       s.spawn.Go,
+		Log:      s.log,
+	})
+	s.spawn.Go("engine", func() { l.engine.Run(l.ctx) })
+}
+
+// wire answers whether there is a connection without waiting for a client that is just dialling.
+type wire struct {
+	engine.Wire
+	isUp *atomic.Bool
+}
+
+func (w wire) IsConnected() bool {
+	return w.isUp.Load() && w.Wire.IsConnected()
+}
+
+// close ends the client for good, off the loop, because closing a socket may take seconds.
+func (l *link) close() {
+	l.hasEnded.Store(true)
+	l.isUp.Store(false)
+	l.session.spawn.Go("close link", func() {
+		defer l.cancel()
+		closed := make(chan struct{})
+		l.session.spawn.Go("disconnect", func() {
+			defer close(closed)
+			l.client.Disconnect()
+		})
+		// A dial in progress makes Disconnect wait; the end of the context makes an end of it.
+		timer := time.NewTimer(l.session.timing.Disconnect)
+		defer timer.Stop()
+		select {
+		case <-closed:
+		case <-timer.C:
+		}
+	})
+}

@@ -1,0 +1,244 @@
+package wa
+
+import (
+	"context"
+	"time"
+)
+
+// The supervisor brings a session's socket to where it should be: reconcile compares what is wanted
+// with what is, and starts the one operation that comes next. All of it runs in the session's loop.
+
+// connect makes the device wanted and tries at once, whatever the back-off says.
+func (s *session) connect() DeviceStatus {
+	if s.link == nil || !s.link.isPaired || s.isLeaving {
+		return s.publish()
+	}
+	s.cancelRetry()
+	if !s.isWanted {
+		s.isWanted = true
+		s.backoff.reset()
+		if refusal(s.state) != nil {
+			s.keep(StatusNew, "")
+		}
+		s.setStatus(StatusConnecting, "")
+	}
+	s.reconcile()
+	return s.publish()
+}
+
+// disconnect makes the device unwanted. What it returns is closed when the socket is.
+func (s *session) disconnect() <-chan struct{} {
+	s.endPairing(pairingFailed, reasonCancelled)
+	s.isWanted = false
+	s.cancelRetry()
+	if s.link == nil {
+		settled := make(chan struct{})
+		close(settled)
+		return settled
+	}
+	if refusal(s.state) == nil {
+		s.setStatus(StatusDisconnected, reasonRequested)
+	}
+	if s.link.settled == nil {
+		s.link.settled = make(chan struct{})
+	}
+	settled := s.link.settled
+	s.reconcile()
+	return settled
+}
+
+func (s *session) reconcile() {
+	l := s.link
+	if l == nil || l.isBusy {
+		return
+	}
+	switch {
+	case l.isOpen && (!s.isWanted || l.mustReopen):
+		l.isUp.Store(false)
+		s.operate(l, "disconnect", func() { l.client.Disconnect() }, func() {
+			l.isOpen, l.mustReopen = false, false
+		})
+	case !l.isOpen && s.isWanted && s.retry == nil:
+		var err error
+		l.isOpen, l.mustReopen = true, false
+		l.dials++
+		s.operate(l, "connect", func() { err = l.client.Connect() }, func() { s.dialled(l, err) })
+	case !l.isOpen && l.settled != nil:
+		close(l.settled)
+		l.settled = nil
+	}
+}
+
+// operate runs something slow off the loop, then done in it, then looks at what comes next.
+func (s *session) operate(l *link, name string, run, done func()) {
+	l.isBusy = true
+	s.spawn.Go(name, func() {
+		defer s.mailbox.post(func() {
+			l.isBusy = false
+			if s.link == l {
+				done()
+				s.reconcile()
+			}
+		})
+		run()
+	})
+}
+
+func (s *session) dialled(l *link, err error) {
+	if err == nil {
+		s.watchLogin(l)
+		return
+	}
+	l.isOpen = false
+	if !l.isPaired {
+		s.endPairing(pairingFailed, reasonConnect)
+		return
+	}
+	if s.isWanted {
+		s.setStatus(StatusConnecting, reasonConnect)
+		s.scheduleRetry()
+	}
+}
+
+// watchLogin gives up on a socket that opened and never became a session of WhatsApp.
+func (s *session) watchLogin(l *link) {
+	dial := l.dials
+	s.after(s.timing.Login, func() {
+		if l.isPaired && l.dials == dial && s.state != StatusConnected {
+			s.reopen(l, reasonLogin)
+		}
+	})
+}
+
+// lost notes that the server or the network closed the socket.
+func (s *session) lost(l *link, reason string) {
+	if s.link != l || !l.isOpen {
+		return
+	}
+	l.isUp.Store(false)
+	l.isOpen = false
+	if !l.isPaired {
+		s.renewCodes()
+		s.reconcile()
+		return
+	}
+	s.rest(l, reason)
+	s.reconcile()
+}
+
+// reopen closes a socket that is of no use any more, and connects again after the back-off.
+func (s *session) reopen(l *link, reason string) {
+	if s.link != l || !l.isOpen {
+		return
+	}
+	l.isUp.Store(false)
+	l.mustReopen = true
+	s.rest(l, reason)
+	s.reconcile()
+}
+
+func (s *session) rest(l *link, reason string) {
+	if !s.isWanted {
+		return
+	}
+	if !l.connectedAt.IsZero() && time.Since(l.connectedAt) >= s.timing.Stable {
+		s.backoff.reset()
+	}
+	l.connectedAt = time.Time{}
+	if s.state == StatusConnected {
+		s.setStatus(StatusDisconnected, reason)
+	} else {
+		s.setStatus(StatusConnecting, reason)
+	}
+	s.scheduleRetry()
+}
+
+func (s *session) scheduleRetry() {
+	s.cancelRetry()
+	var timer *time.Timer
+	timer = s.after(s.backoff.next(), func() {
+		if s.retry != timer {
+			return
+		}
+		s.retry = nil
+		s.setStatus(StatusConnecting, s.reason)
+		s.reconcile()
+	})
+	s.retry = timer
+}
+
+func (s *session) cancelRetry() {
+	if s.retry != nil {
+		s.retry.Stop()
+		s.retry = nil
+	}
+}
+
+// halt stops the supervisor because of what the server said. Only a request starts it again.
+func (s *session) halt(l *link, state, reason string) {
+	if s.link != l {
+		return
+	}
+	if !l.isPaired {
+		s.endPairing(pairingFailed, state)
+		return
+	}
+	l.isUp.Store(false)
+	s.isWanted = false
+	s.cancelRetry()
+	s.keep(state, reason)
+	s.setStatus(state, reason)
+	s.reconcile()
+}
+
+// keep writes down what the server said of the device, for the next process.
+func (s *session) keep(state, reason string) {
+	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	defer cancel()
+	if err := s.tenant.store.remember(ctx, s.deviceID, state, reason); err != nil {
+		s.log.Error("status_not_kept", "status", state)
+	}
+}
+
+// loggedOut erases what is left of a device that the account has unlinked.
+func (s *session) loggedOut(l *link, reason string) {
+	if s.link != l {
+		return
+	}
+	if !l.isPaired {
+		s.endPairing(pairingFailed, reason)
+		return
+	}
+	s.isWanted = false
+	s.cancelRetry()
+	s.erase(l, reason)
+	s.keep(StatusLoggedOut, reason)
+	s.letGo()
+	s.setStatus(StatusLoggedOut, reason)
+}
+
+// letGo parts with the link and with all that it knew.
+func (s *session) letGo() {
+	l := s.link
+	s.link = nil
+	clear(s.collections)
+	if s.pairing != nil && (s.pairing.state == pairingLinking || s.pairing.state == pairingLinked) {
+		s.pairing = nil
+	}
+	if l == nil {
+		return
+	}
+	if l.settled != nil {
+		close(l.settled)
+		l.settled = nil
+	}
+	l.close()
+}
+
+func (s *session) erase(l *link, reason string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 10*time.Second)
+	defer cancel()
+	if err := s.tenant.store.erase(ctx, s.deviceID, l.jid, reason); err != nil {
+		s.log.Error("keys_not_erased")
+	}
+}
