@@ -81,6 +81,10 @@ class ServiceError(Exception):
         self.retry_after = self.default_retry_after if retry_after is None else retry_after
         super().__init__(self.message)
 
+    def copy(self) -> ServiceError:
+        """Return an equal error that has not been raised, for another thread to raise."""
+        return type(self)(self.message, retry_after=self.retry_after)
+
 
 class InvalidInput(ServiceError):
     """The request's input is wrong; `problems` names each field."""
@@ -91,6 +95,10 @@ class InvalidInput(ServiceError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__()
         self.problems = tuple(problems)
+
+    def copy(self) -> InvalidInput:
+        """Return an equal error that has not been raised."""
+        return InvalidInput(self.problems)
 
 
 class DeviceRequired(ServiceError):

@@ -1,8 +1,9 @@
-"""Who makes a request."""
+"""Tenants, their users, and who makes a request."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -22,3 +23,35 @@ class Principal:
     user_id: str
     role: Role
     token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """The wall of isolation."""
+
+    id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who holds tokens of a tenant."""
+
+    id: str
+    tenant_id: str
+    email: str
+    role: Role
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A new tenant with its first user. `token` is shown this once and kept nowhere."""
+
+    user: User
+    tenant: Tenant
+    token: str = field(repr=False)

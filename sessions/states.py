@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,6 +63,14 @@ WITHOUT_KEYS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """What names a device: its id within its tenant. One of another tenant is not found."""
+
+    tenant_id: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A device as the database knows it. `revision` rises with every change of what is observed."""
 
@@ -81,6 +89,11 @@ class Device:
     push_name: str | None = None
     app_state: CollectionState | None = None
     last_seen_at: datetime | None = None
+
+    @property
+    def key(self) -> DeviceKey:
+        """What names it."""
+        return DeviceKey(self.tenant_id, self.id)
 
     @property
     def connected(self) -> bool:
@@ -117,7 +130,7 @@ class QRCode:
     """A code for the phone to scan. `code` is a secret; `attempt` counts from 1."""
 
     device_id: str
-    code: str
+    code: str = field(repr=False)
     generated_at: datetime
     expires_at: datetime
     attempt: int

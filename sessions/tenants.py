@@ -1,40 +1,64 @@
-"""Tenants, their users, and how both begin."""
+"""Tenants and how they begin."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import uuid
 
-from sessions.principals import Role
+from sessions.errors import InvalidInput, Problem, TenantExists
+from sessions.principals import Registration, Role, Tenant, User
+from sessions.store import tenants as rows
+from sessions.store import tokens as token_rows
+from sessions.store.database import Database
+from sessions.times import WallClock
+from sessions.tokens import make_token
 
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """The wall of isolation."""
-
-    id: str
-    name: str
-    created_at: datetime
-    updated_at: datetime
+_MAX_NAME = 200
+_MAX_EMAIL = 320
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody who holds tokens of a tenant."""
+class Tenants:
+    """Makes tenants."""
 
-    id: str
-    tenant_id: str
-    email: str
-    role: Role
-    active: bool
-    created_at: datetime
-    updated_at: datetime
+    def __init__(self, database: Database, now: WallClock) -> None:
+        self._database = database
+        self._now = now
+
+    def register(self, tenant_name: str, email: str) -> Registration:
+        """Make a tenant with its first user, an admin, and a token for him.
+
+        Raises TenantExists, InvalidInput.
+        """
+        name, address = tenant_name.strip(), email.strip()
+        _check_lengths(name, address)
+        now = self._now()
+        tenant = Tenant(str(uuid.uuid4()), name, created_at=now, updated_at=now)
+        user = User(
+            id=str(uuid.uuid4()),
+            tenant_id=tenant.id,
+            email=address,
+            role=Role.ADMIN,
+            active=True,
+            created_at=now,
+            updated_at=now,
+        )
+        token = make_token(user.id, now)
+        with self._database.write() as transaction:
+            if rows.is_name_taken(transaction, name):
+                raise TenantExists
+            rows.add_tenant(transaction, tenant)
+            rows.add_user(transaction, user)
+            token_rows.add(transaction, token.stored)
+        return Registration(user, tenant, token.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A new tenant with its first user. `token` is shown this once and kept nowhere."""
-
-    user: User
-    tenant: Tenant
-    token: str
+def _check_lengths(name: str, address: str) -> None:
+    problems = [
+        Problem(field, f"Must have 1 to {most} characters.")
+        for field, text, most in (
+            ("tenant_name", name, _MAX_NAME),
+            ("email", address, _MAX_EMAIL),
+        )
+        if not 1 <= len(text) <= most
+    ]
+    if problems:
+        raise InvalidInput(problems)

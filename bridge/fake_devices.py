@@ -1,0 +1,262 @@
+"""The devices of the stand-in bridge: pairing, connection and app state as in docs/bridge.md.
+
+Nothing here is synchronised: `bridge.fake` holds its lock around every use.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bridge.errors import BridgeCode, BridgeError
+
+COLLECTIONS = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
+_FIRST_CODE_MS = 60_000
+_NEXT_CODE_MS = 20_000
+_PAIRING_IDLE_MS = 180_000
+_LAST_ATTEMPT = 30
+
+_REFUSALS = {
+    "new": BridgeCode.DEVICE_NOT_LINKED,
+    "pairing": BridgeCode.DEVICE_NOT_LINKED,
+    "logged_out": BridgeCode.DEVICE_LOGGED_OUT,
+    "replaced": BridgeCode.DEVICE_REPLACED,
+    "banned": BridgeCode.DEVICE_BANNED,
+    "outdated": BridgeCode.DEVICE_OUTDATED,
+}
+_TYPES = {
+    "archive": ("regular_low", {"archived", "range_at"}, "archive"),
+    "pin": ("regular_low", {"pinned"}, "pin_v1"),
+    "read": ("regular_low", {"read", "range_at"}, "markChatAsRead"),
+    "mute": ("regular_high", {"muted"}, "mute"),
+}
+
+Emit = Callable[["FakeDevice", str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Pairing:
+    """A running pairing and its code on show. Times are Unix milliseconds."""
+
+    attempt: int
+    code: str
+    generated_at: int
+    expires_at: int
+    polled_at: int
+
+
+@dataclass(slots=True)
+class FakeDevice:
+    """A device. `has_keys` says whether the phone has shared its app-state keys."""
+
+    tenant_id: str
+    device_id: str
+    emit: Emit
+    now: Callable[[], int]
+    is_online: bool = True
+    status: str = "new"
+    reason: str | None = None
+    jid: str | None = None
+    lid: str | None = None
+    push_name: str | None = None
+    last_seen_at: int | None = None
+    has_keys: bool = True
+    app_state: str = "ok"
+    pairing: Pairing | None = None
+    pairing_result: dict[str, Any] = field(default_factory=lambda: {"state": "none", "attempt": 0})
+    versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTIONS, 0))
+    values: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    patches: list[Sequence[Mapping[str, Any]]] = field(default_factory=list)
+    refused_chats: set[str] = field(default_factory=set)
+
+    def describe(self) -> dict[str, Any]:
+        """Return its *status*."""
+        known = {
+            "reason": self.reason,
+            "jid": self.jid,
+            "lid": self.lid,
+            "push_name": self.push_name,
+            "last_seen_at": self.last_seen_at,
+        }
+        return {
+            "device_id": self.device_id,
+            "status": self.status,
+            "connected": self.status == "connected",
+            "app_state": self.app_state,
+            **{name: value for name, value in known.items() if value is not None},
+        }
+
+    def after_restart(self, emit: Emit) -> FakeDevice:
+        """Return what the next process finds of it."""
+        left = {"connecting": "disconnected", "connected": "disconnected", "pairing": "new"}
+        status = left.get(self.status, self.status)
+        return replace(self, emit=emit, status=status, pairing=None)
+
+    def move(self, status: str, reason: str | None = None) -> None:
+        """Change the status, and report it if it is another one."""
+        if (status, reason) == (self.status, self.reason):
+            return
+        self.status, self.reason = status, reason
+        if status == "connected":
+            self.last_seen_at = self.now()
+        self.emit(self, "device.status", self.describe())
+
+    def connect(self) -> dict[str, Any]:
+        """Begin to connect; what comes of it is reported after the reply was made."""
+        if self.jid is None or self.status == "connected":
+            return self.describe()
+        self.move("connecting")
+        reply = self.describe()
+        if self.is_online:
+            self.move("connected")
+        return reply
+
+    def disconnect(self) -> dict[str, Any]:
+        """End the connection or the pairing."""
+        self._end_pairing({"state": "none", "attempt": 0})
+        if self.jid is not None:
+            self.move("disconnected", "requested")
+        return self.describe()
+
+    def log_out(self) -> dict[str, Any]:
+        """Erase the keys."""
+        if self.jid is None:
+            raise BridgeError(BridgeCode.DEVICE_NOT_LINKED, "the device has no keys")
+        unlinked = self.status == "connected"
+        self.forget_account("logged_out", "requested")
+        return {"unlinked": unlinked}
+
+    def forget_account(self, status: str, reason: str) -> None:
+        """Lose the keys."""
+        self.jid = self.lid = self.push_name = None
+        self.versions = dict.fromkeys(COLLECTIONS, 0)
+        self.move(status, reason)
+
+    def show_code(self, *, refresh: bool) -> dict[str, Any]:
+        """Return the code on show, or the next one."""
+        if self.jid is not None:
+            raise BridgeError(BridgeCode.DEVICE_ALREADY_LINKED, "the device is linked")
+        self.expire_pairing()
+        present = self.pairing
+        if present is None or refresh or self.now() >= present.expires_at:
+            return self._code(self._next_pairing(present), cached=False)
+        return self._code(present, cached=True)
+
+    def describe_pairing(self) -> dict[str, Any]:
+        """Return how the pairing stands; asking keeps it alive."""
+        self.expire_pairing()
+        if self.pairing is None:
+            return dict(self.pairing_result)
+        self.pairing.polled_at = self.now()
+        return {
+            "state": "waiting",
+            "attempt": self.pairing.attempt,
+            "generated_at": self.pairing.generated_at,
+            "expires_at": self.pairing.expires_at,
+        }
+
+    def expire_pairing(self) -> None:
+        """End a pairing that nobody has looked at for three minutes, or that had its last code."""
+        pairing = self.pairing
+        if pairing is None:
+            return
+        is_idle = self.now() - pairing.polled_at >= _PAIRING_IDLE_MS
+        if is_idle or (pairing.attempt >= _LAST_ATTEMPT and self.now() >= pairing.expires_at):
+            self._end_pairing({"state": "expired", "attempt": pairing.attempt})
+            self.emit(self, "pairing.expired", {"attempt": pairing.attempt})
+
+    def link(self, jid: str, *, lid: str | None, push_name: str | None) -> None:
+        """Let the phone scan the code on show."""
+        if self.pairing is None:
+            raise BridgeError(BridgeCode.PAIRING_FAILED, "no code is on show")
+        self.pairing_result = {"state": "linked", "attempt": self.pairing.attempt}
+        self.pairing = None
+        self.jid, self.lid, self.push_name = jid, lid, push_name
+        self.app_state = "ok" if self.has_keys else "awaiting_keys"
+        self.emit(self, "pair.success", {"jid": jid} | ({"lid": lid} if lid else {}))
+        self.connect()
+
+    def apply(self, collection: str, mutations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Accept a patch, all but what the test has the server refuse."""
+        self._check_ready(mutations, collection)
+        rejected = [
+            {"position": position, "code": "SERVER_REFUSED", "message": "refused"}
+            for position, mutation in enumerate(mutations)
+            if mutation["chat_jid"] in self.refused_chats
+        ]
+        self.versions[collection] += 1
+        self.patches.append([dict(mutation) for mutation in mutations])
+        for mutation in mutations:
+            if mutation["chat_jid"] not in self.refused_chats:
+                self._accept(collection, mutation)
+        return {
+            "version": self.versions[collection],
+            "trips": 1,
+            "conflicts": 0,
+            "rejected": rejected,
+        }
+
+    def _check_ready(self, mutations: Sequence[Mapping[str, Any]], collection: str) -> None:
+        check_mutations(mutations, collection)
+        if self.status in _REFUSALS:
+            raise BridgeError(_REFUSALS[self.status], f"the device is {self.status}")
+        if self.status != "connected":
+            raise BridgeError(BridgeCode.DEVICE_NOT_CONNECTED, "no connection", retryable=True)
+        if self.app_state == "wedged":
+            raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
+        if not self.has_keys:
+            raise BridgeError(BridgeCode.APP_STATE_NOT_READY, "no key yet", retryable=True)
+
+    def _accept(self, collection: str, mutation: Mapping[str, Any]) -> None:
+        index = (_TYPES[mutation["type"]][2], mutation["chat_jid"])
+        self.values[index] = mutation
+        change = {
+            "collection": collection,
+            "version": self.versions[collection],
+            "operation": "set",
+            "index": list(index),
+            "full": False,
+            "own": True,
+        }
+        self.emit(self, "app_state.change", change)
+
+    def _next_pairing(self, before: Pairing | None) -> Pairing:
+        now = self.now()
+        attempt = 1 if before is None else before.attempt + 1
+        lasts = _FIRST_CODE_MS if before is None else _NEXT_CODE_MS
+        self.pairing = Pairing(attempt, f"2@{secrets.token_hex(16)}", now, now + lasts, now)
+        self.move("pairing")
+        event = {"attempt": attempt, "expires_at": self.pairing.expires_at}
+        self.emit(self, "qr.generated", event)
+        return self.pairing
+
+    def _code(self, pairing: Pairing, *, cached: bool) -> dict[str, Any]:
+        pairing.polled_at = self.now()
+        return {
+            "code": pairing.code,
+            "generated_at": pairing.generated_at,
+            "expires_at": pairing.expires_at,
+            "attempt": pairing.attempt,
+            "cached": cached,
+        }
+
+    def _end_pairing(self, result: dict[str, Any]) -> None:
+        if self.pairing is not None:
+            self.pairing = None
+            self.pairing_result = result
+            self.move("new")
+
+
+def check_mutations(mutations: Sequence[Mapping[str, Any]], collection: str) -> None:
+    """Refuse a patch that the bridge would not even try to send."""
+    if not 1 <= len(mutations) <= 100:
+        raise BridgeError(BridgeCode.INVALID_ARGUMENT, "a patch has 1 to 100 mutations")
+    for mutation in mutations:
+        home, fields, _ = _TYPES.get(mutation.get("type", ""), ("", set(), ""))
+        given = set(mutation) - {"type", "chat_jid", "muted_until"}
+        if home != collection or given != fields or "@" not in mutation.get("chat_jid", ""):
+            raise BridgeError(BridgeCode.INVALID_ARGUMENT, "not a mutation of this collection")
+    if len({(m["type"], m["chat_jid"]) for m in mutations}) != len(mutations):
+        raise BridgeError(BridgeCode.INVALID_ARGUMENT, "one index twice in a patch")

@@ -1,0 +1,154 @@
+"""Linking a device: its QR codes, how far it has come, and how many may do it at once.
+
+The lock guards which devices are about to begin; nothing blocks under it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from sessions.connections import Connections
+from sessions.deadline import Deadline
+from sessions.environment import Environment
+from sessions.errors import QuotaExceeded
+from sessions.ownership import add_device, choose_device
+from sessions.principals import Principal
+from sessions.session import Session
+from sessions.states import (
+    Device,
+    DeviceKey,
+    DeviceStatus,
+    PairingState,
+    PairingStatus,
+    QRCode,
+)
+from sessions.store import devices as rows
+from sessions.times import from_milliseconds
+
+_DEFAULT_NAME = "default"
+_ASK_SECONDS = 5.0
+_RETRY_SECONDS = 30.0
+_RUNNING = frozenset({PairingState.WAITING, PairingState.LINKING})
+
+
+class PairingSlots:
+    """Keeps the pairings of a tenant, and of the process, to their limits."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._lock = Lock()
+        self._starting: Counter[DeviceKey] = Counter()
+
+    @contextmanager
+    def held_by(self, device: Device) -> Iterator[None]:
+        """Let a device begin to pair, or go on with it. Raises QuotaExceeded."""
+        with self._lock:
+            others = set(self._starting) - {device.key}
+            self._starting[device.key] += 1
+        try:
+            if device.status is not DeviceStatus.PAIRING:
+                self._check(device, others)
+            yield
+        finally:
+            with self._lock:
+                self._starting[device.key] -= 1
+                if not self._starting[device.key]:
+                    del self._starting[device.key]
+
+    def _check(self, device: Device, others: set[DeviceKey]) -> None:
+        with self._environment.database.read() as transaction:
+            running = rows.with_status(transaction, DeviceStatus.PAIRING)
+        busy = (others | set(running)) - {device.key}
+        config = self._environment.config
+        if len(busy) >= config.pairings:
+            raise QuotaExceeded(
+                f"at most {config.pairings} devices are linked at a time",
+                retry_after=_RETRY_SECONDS,
+            )
+        of_tenant = sum(key.tenant_id == device.tenant_id for key in busy)
+        if of_tenant >= config.pairings_per_tenant:
+            raise QuotaExceeded(
+                f"a tenant links at most {config.pairings_per_tenant} devices at a time",
+                retry_after=_RETRY_SECONDS,
+            )
+
+
+class Pairings:
+    """The use cases of linking."""
+
+    def __init__(self, environment: Environment, connections: Connections) -> None:
+        self._environment = environment
+        self._connections = connections
+        self._slots = PairingSlots(environment)
+
+    def show_code(
+        self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline
+    ) -> QRCode:
+        """Return the code on show, beginning a pairing if none runs."""
+        device = self._choose_or_add(principal, device_id)
+        with self._slots.held_by(device):
+            code = self._connections.show_code(device, refresh=refresh, deadline=deadline)
+        return QRCode(
+            device_id=device.id,
+            code=code["code"],
+            generated_at=from_milliseconds(code["generated_at"]),
+            expires_at=from_milliseconds(code["expires_at"]),
+            attempt=code["attempt"],
+            cached=code["cached"],
+        )
+
+    def watch(
+        self, principal: Principal, device_id: str | None, *, wait: Deadline
+    ) -> PairingStatus:
+        """Return how a pairing stands; while it runs, wait for a change first."""
+        with self._environment.database.read() as transaction:
+            device = choose_device(transaction, principal, device_id)
+        if device is None:
+            return PairingStatus(exists=False, state=PairingState.NONE, attempt=0)
+        session = self._environment.registry.session_of(device)
+        if wait.expired:
+            return _ask(session)
+        with self._environment.admission.poll(principal.user_id) as may_wait:
+            return _wait_for_change(session, wait) if may_wait else _ask(session)
+
+    def _choose_or_add(self, principal: Principal, device_id: str | None) -> Device:
+        with self._environment.database.read() as transaction:
+            device = choose_device(transaction, principal, device_id)
+        if device is not None:
+            return device
+        with self._environment.database.write() as transaction:
+            # Again, because another request of the caller's may have added one since.
+            return choose_device(transaction, principal, device_id) or add_device(
+                transaction, self._environment, principal=principal, name=_DEFAULT_NAME
+            )
+
+
+def _wait_for_change(session: Session, wait: Deadline) -> PairingStatus:
+    seen = session.news
+    first = present = _ask(session)
+    while present == first and first.state in _RUNNING and session.wait_for_news(seen, wait):
+        seen = session.news
+        present = _ask(session)
+    return present
+
+
+def _ask(session: Session) -> PairingStatus:
+    return _to_status(session.ask("device.pairing", Deadline.after(_ASK_SECONDS)))
+
+
+def _to_status(pairing: Mapping[str, Any]) -> PairingStatus:
+    state = PairingState(pairing["state"])
+    generated_at = pairing.get("generated_at")
+    expires_at = pairing.get("expires_at")
+    return PairingStatus(
+        exists=state is PairingState.WAITING and generated_at is not None,
+        state=state,
+        attempt=pairing["attempt"],
+        generated_at=None if generated_at is None else from_milliseconds(generated_at),
+        expires_at=None if expires_at is None else from_milliseconds(expires_at),
+        reason=pairing.get("reason"),
+    )

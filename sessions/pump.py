@@ -1,0 +1,117 @@
+"""The pump: events from the bridge into the database, in order, each once.
+
+`Pump.step` moves one batch; `PumpThread` repeats it. A batch and its spool marks commit in one
+transaction, and it is acknowledged only afterwards, so that nothing is lost or applied twice.
+"""
+
+from __future__ import annotations
+
+from threading import Event as Flag
+from threading import Thread
+
+import structlog
+
+from bridge.errors import BridgeCode, BridgeError
+from bridge.interface import Bridge, Event, EventBatch
+from sessions.deadline import Deadline
+from sessions.errors import ServiceError
+from sessions.events import Effect, read_event
+from sessions.registry import Registry
+from sessions.store import spool
+from sessions.store.database import Database
+from sessions.times import WallClock
+
+_POLL_MS = 500
+_PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Pump:
+    """Moves batches. One thread at a time."""
+
+    def __init__(
+        self, bridge: Bridge, database: Database, *, registry: Registry, now: WallClock
+    ) -> None:
+        self._bridge = bridge
+        self._database = database
+        self._registry = registry
+        self._started_at = now()
+        self._acknowledged = 0
+
+    def step(self) -> None:
+        """Wait a moment for a batch and commit its effects.
+
+        Raises BridgeError, or StorageUnavailable; in either case the same batch comes again.
+        """
+        batch = self._bridge.next_events(self._acknowledged, timeout_ms=_POLL_MS)
+        if batch.events:
+            self._commit(batch)
+            for device_id in dict.fromkeys(event.device_id for event in batch.events):
+                self._registry.notify(device_id)
+        self._acknowledged = batch.number
+
+    def _commit(self, batch: EventBatch) -> None:
+        effects = [(event, self._read(event)) for event in batch.events]
+        with self._database.write() as transaction:
+            for event, effect in effects:
+                is_new = event.spool_id is None or spool.advance(
+                    transaction, event.tenant_id, event.spool_id
+                )
+                if is_new and effect is not None:
+                    effect(transaction)
+
+    def _read(self, event: Event) -> Effect | None:
+        try:
+            return read_event(event, self._started_at)
+        except (KeyError, TypeError, ValueError):
+            # It would make no sense next time either; the events behind it must not wait for it.
+            log.exception("event_malformed", type=event.type, device_id=event.device_id)
+            return None
+
+
+class PumpThread:
+    """Repeats the pump's step until it is stopped, whatever goes wrong in between."""
+
+    def __init__(self, pump: Pump) -> None:
+        self._pump = pump
+        self._stopping = Flag()
+        self._is_well = False
+        self._thread = Thread(target=self._run, name="pump", daemon=True)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, and its last step succeeded."""
+        return self._is_well and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._is_well = True
+        self._thread.start()
+
+    def stop(self, deadline: Deadline) -> None:
+        """End the thread; waits for it until the deadline."""
+        self._stopping.set()
+        self._thread.join(deadline.remaining())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._is_well = self._step()
+            if not self._is_well:
+                self._stopping.wait(_PAUSE_SECONDS)
+
+    def _step(self) -> bool:
+        try:
+            self._pump.step()
+        except BridgeError as error:
+            if error.code is BridgeCode.STOPPED:
+                self._stopping.set()
+            log.warning("events_not_fetched", code=error.code)
+            return False
+        except ServiceError as error:
+            log.warning("events_not_stored", code=error.code)
+            return False
+        except Exception:
+            log.exception("pump_step_failed")
+            return False
+        return True

@@ -1,0 +1,162 @@
+"""The composition root of the domain: makes every part, and starts and stops them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bridge.interface import Bridge
+from sessions.admission import Admission
+from sessions.boot import Boot, BootThread
+from sessions.chats import Chats
+from sessions.config import ServiceConfig
+from sessions.connections import Connections
+from sessions.deadline import Deadline
+from sessions.devices import Devices
+from sessions.environment import Environment
+from sessions.pool import Pool
+from sessions.pump import Pump, PumpThread
+from sessions.registry import Registry
+from sessions.session import Machinery
+from sessions.store import devices as device_rows
+from sessions.store.database import Database
+from sessions.store.meta import claim_network
+from sessions.tenants import Tenants
+from sessions.times import WallClock, utc_now
+from sessions.tokens import Tokens
+from sessions.waiting import WaitingRoom
+
+_DRAIN_SECONDS = 3.0
+# Go's names of the levels, where they differ from Python's.
+_LOG_LEVELS = {"warning": "warn"}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something with a start and a stop; `stop` has until the deadline."""
+
+    name: str
+    start: Callable[[], None]
+    stop: Callable[[Deadline], None]
+
+
+class Service:
+    """The use cases, and the life of what is behind them. Started and stopped once each."""
+
+    def __init__(
+        self, environment: Environment, *, room: WaitingRoom, pool: Pool, bridge: Bridge
+    ) -> None:
+        connections = Connections(environment)
+        self.tenants = Tenants(environment.database, environment.now)
+        self.tokens = Tokens(environment.database)
+        self.devices = Devices(environment, connections)
+        self.chats = Chats(environment, self.devices)
+        self._environment = environment
+        self._room = room
+        self._pool = pool
+        self._bridge = bridge
+        self._bridge_is_started = False
+        pump = Pump(
+            bridge, environment.database, registry=environment.registry, now=environment.now
+        )
+        self._pump = PumpThread(pump)
+        self._boot = BootThread(Boot(environment.database, connections))
+        self._started: list[Part] = []
+
+    def start(self) -> None:
+        """Start every part; when one fails, stop those before it and raise.
+
+        Raises DataBelongsElsewhere, StorageUnavailable, BridgeError.
+        """
+        try:
+            for part in self._parts():
+                part.start()
+                self._started.append(part)
+        except BaseException:
+            self.stop(Deadline.after(_DRAIN_SECONDS))
+            raise
+
+    def begin_stopping(self) -> None:
+        """Refuse new commands, and release everybody who waits, with ShuttingDown."""
+        self._room.close()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Stop every part, the last one first. One that fails doesn't keep the others running."""
+        self.begin_stopping()
+        while self._started:
+            part = self._started.pop()
+            try:
+                part.stop(deadline)
+            except Exception:
+                log.exception("part_stop_failed", part=part.name)
+
+    def readiness(self) -> Mapping[str, bool]:
+        """Return which components are well. WhatsApp being out of reach is none of them."""
+        return {
+            "database": self._environment.database.is_available(),
+            "bridge": self._bridge_is_started,
+            "pump": self._pump.is_well,
+            "drain": not self._room.is_closed,
+        }
+
+    def _parts(self) -> Sequence[Part]:
+        database, pool = self._environment.database, self._pool
+        return (
+            Part("database", self._open_database, lambda _: database.close()),
+            Part("pool", pool.start, pool.stop),
+            Part("bridge", self._start_bridge, self._stop_bridge),
+            Part("pump", self._pump.start, self._pump.stop),
+            Part("commands", self._room.open, self._drain),
+            Part("boot", self._boot.start, self._boot.stop),
+        )
+
+    def _open_database(self) -> None:
+        database = self._environment.database
+        database.open()
+        try:
+            with database.write() as transaction:
+                claim_network(transaction, self._environment.config.network.name)
+                device_rows.forget_live_states(transaction, self._environment.now())
+        except BaseException:
+            database.close()
+            raise
+
+    def _start_bridge(self) -> None:
+        self._bridge.start(_bridge_config(self._environment.config))
+        self._bridge_is_started = True
+
+    def _stop_bridge(self, deadline: Deadline) -> None:
+        self._bridge_is_started = False
+        self._bridge.stop(deadline_ms=deadline.remaining_ms())
+
+    def _drain(self, deadline: Deadline) -> None:
+        """Let what is being sent come to its end, for a short while."""
+        self._room.close()
+        self._pool.drain(Deadline.after(min(_DRAIN_SECONDS, deadline.remaining() / 2)))
+
+
+def build_service(config: ServiceConfig, bridge: Bridge, *, now: WallClock = utc_now) -> Service:
+    """Make a service. Nothing is opened or started yet."""
+    room = WaitingRoom()
+    pool = Pool(config.pool_size, per_tenant=config.tenant_running)
+    environment = Environment(
+        config=config,
+        database=Database(config.data_dir / "wuts.db"),
+        registry=Registry(Machinery(bridge, pool, room, config)),
+        admission=Admission(config),
+        now=now,
+    )
+    return Service(environment, room=room, pool=pool, bridge=bridge)
+
+
+def _bridge_config(config: ServiceConfig) -> dict[str, Any]:
+    return {
+        "devices_dir": str(config.data_dir / "devices"),
+        "network": config.network.to_bridge(),
+        "log_level": _LOG_LEVELS.get(config.log_level, config.log_level),
+    }

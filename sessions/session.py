@@ -1,0 +1,179 @@
+"""The live side of one device: its lanes into the bridge, and those who wait for news of it.
+
+The lock guards the lanes, the count of waiting requests and the watchers; nothing blocks under it.
+Request threads block in their waiter, pool threads in the bridge.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
+
+from bridge.interface import Bridge
+from sessions.app_state import Merger, Mutation, MutationRequest, Patch
+from sessions.config import ServiceConfig
+from sessions.deadline import Deadline
+from sessions.errors import DeviceBusy, DeviceTimeout
+from sessions.lane import Command, CommandQueue, Lane, run_command
+from sessions.pool import Pool
+from sessions.waiting import Waiter, WaitingRoom
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What every session works with."""
+
+    bridge: Bridge
+    pool: Pool
+    room: WaitingRoom
+    config: ServiceConfig
+    clock: Callable[[], float] = time.monotonic
+
+
+class Session:
+    """Drives one device through the bridge.
+
+    `control`, `ask` and `apply` block until the outcome is there or the deadline has passed. They
+    raise the errors of `bridge_errors`, DeviceTimeout, DeviceBusy and ShuttingDown.
+    """
+
+    def __init__(self, tenant_id: str, device_id: str, *, machinery: Machinery) -> None:
+        self.tenant_id = tenant_id
+        self.device_id = device_id
+        self._machinery = machinery
+        self._lock = Lock()
+        self._waiting = 0
+        self._news = 0
+        self._watchers: set[Waiter[None]] = set()
+        self._is_created = False
+        self._control = self._lane(CommandQueue(), run_command)
+        self._collections: dict[str, Lane[MutationRequest, Patch]] = {}
+
+    def control(self, run: Callable[[Deadline], T], deadline: Deadline) -> T:
+        """Run a command (connect, disconnect, logout, pairing) after those that came before it."""
+        with self._enter() as waiter:
+            self._control.submit(self._command(run, waiter, deadline))
+            outcome: T = waiter.wait(deadline)
+            return outcome
+
+    def ask(self, method: str, deadline: Deadline) -> Mapping[str, Any]:
+        """Invoke a method that changes nothing, beside everything else."""
+        with self._enter() as waiter:
+            command = self._command(lambda until: self.call(method, until), waiter, deadline)
+            # A lane for this question alone: it follows nothing, and nothing follows it.
+            self._lane(CommandQueue(), run_command).submit(command)
+            outcome: Mapping[str, Any] = waiter.wait(deadline)
+            return outcome
+
+    def apply(self, collection: str, mutations: Sequence[Mutation], *, deadline: Deadline) -> None:
+        """Have a set of mutations of one chat accepted by the server."""
+        with self._enter() as waiter:
+            now = self._machinery.clock()
+            request = MutationRequest(mutations, deadline, waiter, now)
+            self._collection(collection).submit(request)
+            waiter.wait(deadline)
+
+    def call(self, method: str, deadline: Deadline, **params: Any) -> Mapping[str, Any]:
+        """Invoke a method of this device and block for its result. For commands, in a pool thread.
+
+        Raises BridgeError.
+        """
+        if not self._is_created:
+            self._invoke("device.create", deadline, {})
+            self._is_created = True
+        return self._invoke(method, deadline, params)
+
+    @property
+    def news(self) -> int:
+        """How often something new was committed about this device."""
+        return self._news
+
+    def notify(self) -> None:
+        """Wake those who wait for news of this device."""
+        with self._lock:
+            self._news += 1
+            woken, self._watchers = self._watchers, set()
+        for watcher in woken:
+            watcher.succeed(None)
+
+    def wait_for_news(self, seen: int, deadline: Deadline) -> bool:
+        """Block until there is more news than `seen`; returns whether there is by the deadline."""
+        with self._machinery.room.enter() as waiter:
+            with self._lock:
+                if self._news != seen:
+                    return True
+                self._watchers.add(waiter)
+            try:
+                waiter.wait(deadline)
+            except DeviceTimeout:
+                return False
+            finally:
+                with self._lock:
+                    self._watchers.discard(waiter)
+            return True
+
+    def _invoke(
+        self, method: str, deadline: Deadline, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        device = {"tenant_id": self.tenant_id, "device_id": self.device_id}
+        return self._machinery.bridge.call(
+            method, {**device, **params}, timeout_ms=deadline.remaining_ms()
+        )
+
+    def _send_patch(self, collection: str, patch: Patch) -> None:
+        result = self.call(
+            "app_state.apply",
+            patch.deadline,
+            collection=collection,
+            mutations=[mutation.to_bridge() for mutation in patch.mutations],
+        )
+        patch.settle(rejection["position"] for rejection in result["rejected"])
+
+    def _collection(self, name: str) -> Lane[MutationRequest, Patch]:
+        with self._lock:
+            lane = self._collections.get(name)
+            if lane is None:
+                lane = self._lane(Merger(), lambda patch: self._send_patch(name, patch))
+                self._collections[name] = lane
+            return lane
+
+    def _lane(self, queue: Any, execute: Callable[[Any], None]) -> Lane[Any, Any]:
+        pool, tenant_id = self._machinery.pool, self.tenant_id
+        return Lane(
+            queue,
+            execute,
+            schedule=lambda task: pool.submit(tenant_id, task),
+            limit=self._machinery.config.lane_limit,
+        )
+
+    def _command(
+        self, run: Callable[[Deadline], Any], waiter: Waiter[Any], deadline: Deadline
+    ) -> Command:
+        return Command(run, deadline, waiter, self._machinery.clock())
+
+    @contextmanager
+    def _enter(self) -> Iterator[Waiter[Any]]:
+        """Count a waiting request in, unless the device is slow and enough wait for it already."""
+        is_slow = self._is_slow()
+        with self._lock:
+            if is_slow and self._waiting >= self._machinery.config.busy_waiters:
+                raise DeviceBusy
+            self._waiting += 1
+        try:
+            with self._machinery.room.enter() as waiter:
+                yield waiter
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _is_slow(self) -> bool:
+        with self._lock:
+            lanes = [self._control, *self._collections.values()]
+        now = self._machinery.clock()
+        return any(lane.age(now) > self._machinery.config.busy_after_seconds for lane in lanes)

@@ -1,0 +1,1 @@
+"""What the service remembers, in its own database. Device keys are the bridge's, kept elsewhere."""

@@ -1,0 +1,163 @@
+"""Rows of devices and their collections, in the caller's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session as Transaction
+
+from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
+from sessions.states import CollectionState, DesiredState, Device, DeviceKey, DeviceStatus
+from sessions.store.models import CollectionRow, DeviceRow
+
+# States that the server put a device in: connecting again by itself would be wrong, or in vain.
+_NOT_RESTORED = frozenset(
+    {DeviceStatus.NEW, DeviceStatus.LOGGED_OUT, DeviceStatus.REPLACED, DeviceStatus.BANNED}
+)
+_BADNESS = {state.value: badness for badness, state in enumerate(CollectionState)}
+
+
+def add(transaction: Transaction, device: Device) -> None:
+    """Insert a device that nothing was observed of yet."""
+    transaction.add(
+        DeviceRow(
+            id=device.id,
+            tenant_id=device.tenant_id,
+            user_id=device.user_id,
+            name=device.name,
+            desired=device.desired,
+            status=device.status,
+            revision=device.revision,
+            created_at=device.created_at,
+            updated_at=device.updated_at,
+        )
+    )
+    transaction.flush()
+
+
+def find(transaction: Transaction, key: DeviceKey) -> Device | None:
+    """Find a device of a tenant."""
+    row = _find_row(transaction, key)
+    return None if row is None else _to_device(row)
+
+
+def of_user(transaction: Transaction, user_id: str) -> list[Device]:
+    """List the devices of a user, oldest first."""
+    return _list(transaction, select(DeviceRow).where(DeviceRow.user_id == user_id))
+
+
+def of_tenant(transaction: Transaction, tenant_id: str) -> list[Device]:
+    """List the devices of a tenant, oldest first."""
+    return _list(transaction, select(DeviceRow).where(DeviceRow.tenant_id == tenant_id))
+
+
+def to_restore(transaction: Transaction) -> list[Device]:
+    """List the devices of all tenants that should be online and can be."""
+    query = select(DeviceRow).where(
+        DeviceRow.desired == DesiredState.ONLINE, DeviceRow.status.not_in(_NOT_RESTORED)
+    )
+    return _list(transaction, query)
+
+
+def with_status(transaction: Transaction, status: DeviceStatus) -> list[DeviceKey]:
+    """List the devices of all tenants that are observed in a status."""
+    query = select(DeviceRow.tenant_id, DeviceRow.id).where(DeviceRow.status == status)
+    return [DeviceKey(*row) for row in transaction.execute(query)]
+
+
+def set_desired(transaction: Transaction, key: DeviceKey, *, desired: DesiredState) -> None:
+    """Note what the owner wants of a device."""
+    row = _find_row(transaction, key)
+    if row is not None:
+        row.desired = desired
+
+
+def observe(
+    transaction: Transaction, key: DeviceKey, *, observation: Observation, at: datetime
+) -> None:
+    """Note what was observed of a device at that time."""
+    row = _find_row(transaction, key)
+    if row is not None:
+        _observe_row(row, observation, at)
+
+
+def observe_unless_changed(
+    transaction: Transaction, device: Device, *, observation: Observation, at: datetime
+) -> None:
+    """Note what a reply said, unless something was observed since `device` was read."""
+    row = _find_row(transaction, device.key)
+    if row is not None and row.revision == device.revision:
+        _observe_row(row, observation, at)
+
+
+def forget_live_states(transaction: Transaction, at: datetime) -> None:
+    """Replace what an earlier process observed of connections, which ended with it."""
+    for row in transaction.scalars(select(DeviceRow).where(DeviceRow.status.in_(AFTER_RESTART))):
+        row.status = AFTER_RESTART[DeviceStatus(row.status)]
+        row.reason = None
+        row.revision += 1
+        row.updated_at = at
+
+
+def set_collection(
+    transaction: Transaction, key: DeviceKey, *, collection: CollectionStatus
+) -> None:
+    """Note the state of a collection; the device shows the worst one."""
+    row = _find_row(transaction, key)
+    if row is None:
+        return
+    transaction.merge(
+        CollectionRow(
+            device_id=row.id,
+            name=collection.name,
+            state=collection.state,
+            version=collection.version,
+        )
+    )
+    transaction.flush()
+    states = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
+    row.app_state = max(transaction.scalars(states), key=_BADNESS.__getitem__)
+
+
+def _observe_row(row: DeviceRow, observation: Observation, at: datetime) -> None:
+    row.status = observation.status
+    row.reason = observation.reason
+    row.jid = observation.jid
+    row.lid = observation.lid
+    row.push_name = observation.push_name
+    row.app_state = observation.app_state
+    row.last_seen_at = observation.last_seen_at or row.last_seen_at
+    row.revision += 1
+    row.updated_at = at
+
+
+def _find_row(transaction: Transaction, key: DeviceKey) -> DeviceRow | None:
+    row = transaction.get(DeviceRow, key.device_id)
+    return row if row is not None and row.tenant_id == key.tenant_id else None
+
+
+def _list(transaction: Transaction, query: Select[Any]) -> list[Device]:
+    ordered = query.order_by(DeviceRow.created_at, DeviceRow.id)
+    return [_to_device(row) for row in transaction.scalars(ordered)]
+
+
+def _to_device(row: DeviceRow) -> Device:
+    return Device(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        user_id=row.user_id,
+        name=row.name,
+        desired=DesiredState(row.desired),
+        status=DeviceStatus(row.status),
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        reason=row.reason,
+        jid=row.jid,
+        lid=row.lid,
+        push_name=row.push_name,
+        app_state=CollectionState(row.app_state) if row.app_state else None,
+        last_seen_at=row.last_seen_at,
+    )

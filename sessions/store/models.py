@@ -1,0 +1,127 @@
+"""The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from sessions.times import from_milliseconds, to_milliseconds
+
+
+class UnixMilliseconds(TypeDecorator[datetime]):
+    """A column of times."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:  # noqa: ARG002
+        """Store an aware datetime."""
+        return None if value is None else to_milliseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """Load an aware datetime."""
+        return None if value is None else from_milliseconds(value)
+
+
+class Base(DeclarativeBase):
+    """What the tables have in common."""
+
+    type_annotation_map = {datetime: UnixMilliseconds}  # noqa: RUF012 - SQLAlchemy's own declaration
+
+
+class TenantRow(Base):
+    """A tenant. `name_key` is its name as it is compared."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(600), unique=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class UserRow(Base):
+    """A user of a tenant. `email_key` is the address as it is compared."""
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("tenant_id", "email_key"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(String(960))
+    role: Mapped[str] = mapped_column(String(16))
+    active: Mapped[bool]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class TokenRow(Base):
+    """A token, as its SHA-256; `hint` is its last four characters."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    hint: Mapped[str] = mapped_column(String(4))
+    created_at: Mapped[datetime]
+
+
+class DeviceRow(Base):
+    """A device. `revision` rises with every change of what is observed (status to last_seen_at)."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    desired: Mapped[str] = mapped_column(String(16), index=True)
+    revision: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    jid: Mapped[str | None] = mapped_column(String(80))
+    lid: Mapped[str | None] = mapped_column(String(80))
+    push_name: Mapped[str | None] = mapped_column(String(200))
+    app_state: Mapped[str | None] = mapped_column(String(32))
+    last_seen_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class CollectionRow(Base):
+    """The state of one app-state collection of a device."""
+
+    __tablename__ = "collections"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(32))
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpoolMarkRow(Base):
+    """The newest spooled event of a tenant whose effects are in this database.
+
+    No foreign key: a spool can outlive its tenant.
+    """
+
+    __tablename__ = "spool_marks"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    spool_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class MetaRow(Base):
+    """A fact about the whole database, such as the network its accounts belong to."""
+
+    __tablename__ = "meta"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(256))
