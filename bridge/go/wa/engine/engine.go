@@ -61,12 +61,16 @@ type Engine struct {
 
 // New makes the engine of a device and puts its door in place of the device's app-state store.
 func New(options Options) *Engine {
+	tables := options.Device.AppState
+	if former, ok := tables.(door); ok {
+		tables = former.engine.store
+	}
 	keys := keyStore{options.Device.AppStateKeys}
 	reader := &store.Device{AppStateKeys: keys, Log: waLog.Noop}
 	e := &Engine{
 		options:     options,
 		jid:         options.Device.ID.String(),
-		store:       options.Device.AppState,
+		store:       tables,
 		keys:        keys,
 		reader:      reader,
 		processor:   appstate.NewProcessor(reader, waLog.Noop),

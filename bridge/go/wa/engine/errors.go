@@ -85,10 +85,20 @@ func fromDecoder(ctx context.Context, err error) error {
 	case errors.Is(err, ErrStorage):
 		return err
 	case errors.Is(err, appstate.ErrKeyNotFound):
-		return fmt.Errorf("%w: %w", ErrNoKeys, err)
-	default:
-		return fmt.Errorf("%w: %w", errCorrupt, err)
+		return ErrNoKeys
 	}
+	for _, mismatch := range mismatches {
+		if errors.Is(err, mismatch) {
+			return fmt.Errorf("%w: %w", errCorrupt, mismatch)
+		}
+	}
+	return errCorrupt
+}
+
+// mismatches are what the processor may find; its own texts name keys and mutations.
+var mismatches = []error{
+	appstate.ErrMismatchingLTHash, appstate.ErrMismatchingPatchMAC,
+	appstate.ErrMismatchingContentMAC, appstate.ErrMismatchingIndexMAC,
 }
 
 // fromStore marks an error of the device store, unless it is the caller's context that ended.

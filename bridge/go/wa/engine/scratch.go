@@ -11,6 +11,7 @@ import (
 // writes, so that nothing is stored before a whole answer has verified.
 type scratch struct {
 	base  store.AppStateStore // nil: starts from nothing
+	start appstate.HashState  // what the writes build on
 	state appstate.HashState
 	macs  map[string][]byte // index MAC → value MAC as seen here; nil: absent
 	dirty map[string]bool   // index MACs that were written
@@ -19,7 +20,10 @@ type scratch struct {
 var _ store.AppStateStore = (*scratch)(nil)
 
 func newScratch(base store.AppStateStore, state appstate.HashState) *scratch {
-	return &scratch{base: base, state: state, macs: map[string][]byte{}, dirty: map[string]bool{}}
+	return &scratch{
+		base: base, start: state, state: state,
+		macs: make(map[string][]byte), dirty: make(map[string]bool),
+	}
 }
 
 // isFull tells whether the scratch holds a whole collection rather than a difference.

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"go.mau.fi/whatsmeow/appstate"
@@ -52,14 +53,18 @@ func (e *Engine) commit(ctx context.Context, c *collection, s *scratch) error {
 	return nil
 }
 
+// errMoved means that the stored version is not the one that was built on: the engine of an earlier
+// connection has finished a commit of its own.
+var errMoved = errors.New("the stored version has moved")
+
 // write replaces the rows of each index that was written. Rows are keyed by version, too, and
 // whatsmeow only ever adds to them.
 func (e *Engine) write(ctx context.Context, name string, s *scratch) error {
 	gone, live := s.differences()
+	if err := e.clear(ctx, name, s); err != nil {
+		return err
+	}
 	if s.isFull() {
-		if err := e.store.DeleteAppStateVersion(ctx, name); err != nil {
-			return err
-		}
 		gone = nil
 	}
 	if s.state.Version == 0 {
@@ -74,6 +79,18 @@ func (e *Engine) write(ctx context.Context, name string, s *scratch) error {
 		}
 	}
 	return e.store.PutAppStateMutationMACs(ctx, name, s.state.Version, live)
+}
+
+// clear makes way for a full copy, or makes sure that a difference still fits.
+func (e *Engine) clear(ctx context.Context, name string, s *scratch) error {
+	if s.isFull() {
+		return e.store.DeleteAppStateVersion(ctx, name)
+	}
+	version, hash, err := e.store.GetAppStateVersion(ctx, name)
+	if err == nil && (appstate.HashState{Version: version, Hash: hash}) != s.start {
+		err = errMoved
+	}
+	return err
 }
 
 // verify runs the self check and sends a bad copy to the full sync.

@@ -207,6 +207,22 @@ func TestDamageIsFoundAfterRefusal(t *testing.T) {
 	r.mustAgree()
 }
 
+// A commit that an earlier engine of the device finishes late doesn't overwrite a newer version.
+func TestLateCommitIsRefused(t *testing.T) {
+	r := prepared(t)
+	former := r.engine
+	late, err := former.encode(t.Context(), former.collections[low], archiveWithPin(chatNumber(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.mustApply(archive(chat))
+	if err := former.commit(t.Context(), former.collections[low], late.scratch); !errors.Is(err, errMoved) {
+		t.Fatalf("error %v", err)
+	}
+	r.mustAgree()
+}
+
 // Writing one chat many times keeps one row an index.
 func TestOldRowsArePruned(t *testing.T) {
 	r := prepared(t)

@@ -102,7 +102,7 @@ func (e *Engine) parse(
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadAnswer, err)
+		return nil, ErrBadAnswer // its text may hold the address of a blob
 	}
 	return list, nil
 }
