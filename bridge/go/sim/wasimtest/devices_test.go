@@ -184,7 +184,6 @@ func TestCutConnectionComesBack(t *testing.T) {
 	if _, err := account.Write("regular_low", sim.PinMutation(chat, true)); err != nil {
 		t.Fatal(err)
 	}
-	await[*events.Connected](c)
 	await[*events.Pin](c)
 }
 
