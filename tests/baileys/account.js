@@ -71,7 +71,8 @@ export class Account {
 	async #scan(qr) {
 		const url = `${this.#options.control}/v1/accounts/${this.#options.account}/scan?wait=10s`
 		const headers = { 'Content-Type': 'application/json' }
-		const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ qr }) })
+		const signal = AbortSignal.timeout(20_000)
+		const answer = await fetch(url, { method: 'POST', headers, signal, body: JSON.stringify({ qr }) })
 		if (!answer.ok) throw new Error(`the phone did not scan the QR: ${await answer.text()}`)
 	}
 }
