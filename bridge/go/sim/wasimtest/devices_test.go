@@ -4,8 +4,10 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -19,11 +21,29 @@ var chat = types.NewJID("15550001111", types.DefaultUserServer)
 // seeded makes a client of a device that is linked without a code, and connects it.
 func seeded(t *testing.T, s *wasimtest.Sim, account *wasimtest.Account) *client {
 	t.Helper()
-	c := watched(t, s.Client(t, account.Seed(t, newContainer(t))))
+	device := account.Seed(t, newContainer(t))
+	pruning := &pruned{PrivacyTokenStore: device.PrivacyTokens, done: make(chan struct{}, 1)}
+	device.PrivacyTokens = pruning
+	c := watched(t, s.Client(t, device))
 	c.EmitAppStateEventsOnFullSync = true
 	c.connect()
 	await[*events.Connected](c)
+	<-pruning.done
 	return c
+}
+
+// pruned says when whatsmeow has pruned its privacy tokens. It does so behind its first login, and
+// reads its stores meanwhile without regard for a logout that replaces them.
+type pruned struct {
+	store.PrivacyTokenStore
+
+	done chan struct{}
+}
+
+func (p *pruned) DeleteExpiredPrivacyTokens(ctx context.Context, cutoff time.Time) (int64, error) {
+	count, err := p.PrivacyTokenStore.DeleteExpiredPrivacyTokens(ctx, cutoff)
+	p.done <- struct{}{}
+	return count, err
 }
 
 func isArchived(account *wasimtest.Account) bool {
