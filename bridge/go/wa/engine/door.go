@@ -18,7 +18,9 @@ func (d door) GetAppStateVersion(_ context.Context, name string) (uint64, [128]b
 	return 0, [128]byte{}, ErrDoor
 }
 
-func (d door) PutAppStateVersion(context.Context, string, uint64, [128]byte) error { return ErrDoor }
+func (d door) PutAppStateVersion(context.Context, string, uint64, [128]byte) error {
+	return ErrDoor
+}
 
 func (d door) DeleteAppStateVersion(context.Context, string) error { return ErrDoor }
 

@@ -29,7 +29,7 @@ const (
 
 // Options is what an engine is made of. All fields are needed.
 type Options struct {
-	Device   *store.Device                  // with its ID and stores set; its AppState becomes a door
+	Device   *store.Device                  // with its ID and stores; AppState becomes a door
 	DB       *dbutil.Database               // the one that the device's stores use
 	Wire     Wire                           // NewWire of the device's client
 	OnChange func(Change)                   // in order, while the engine is busy; may block

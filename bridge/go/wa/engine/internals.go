@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 this file is the one place that reaches into whatsmeow
+
 package engine
 
 import (

@@ -20,8 +20,9 @@ const (
 // mutedForever is the end that WhatsApp writes for a mute without one.
 const mutedForever = -1
 
-// BuildArchive makes the mutation that archives or unarchives a chat, and nothing else: the pin that
-// goes with an archive is a mutation of its own. rangeAt is the time of the newest message covered.
+// BuildArchive makes the mutation that archives or unarchives a chat, and nothing else: the pin
+// that goes with an archive is a mutation of its own. rangeAt is the time of the newest message
+// covered.
 func BuildArchive(chat types.JID, archived bool, rangeAt time.Time) appstate.MutationInfo {
 	return build(appstate.IndexArchive, chat, versionArchive, &waSyncAction.SyncActionValue{
 		ArchiveChatAction: &waSyncAction.ArchiveChatAction{

@@ -3,10 +3,8 @@ package engine
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -16,15 +14,11 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waAdv"
-	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 	"go.mau.fi/whatsmeow/types"
 	waLog "go.mau.fi/whatsmeow/util/log"
-	"google.golang.org/protobuf/proto"
-
-	"wuts/sim/syncd"
 )
 
 const (
@@ -36,85 +30,6 @@ const (
 func init() { sql.Register("sqlite3-faulty", &faultyDriver{&sqlite3.SQLiteDriver{}}) }
 
 var chat = types.NewJID("15550001000", types.DefaultUserServer)
-
-func chatNumber(n int) types.JID {
-	return types.NewJID(fmt.Sprintf("1555000%04d", n), types.DefaultUserServer)
-}
-
-func archive(chat types.JID) appstate.MutationInfo {
-	return BuildArchive(chat, true, time.Unix(1_700_000_000, 0))
-}
-
-func archiveWithPin(chat types.JID) []appstate.MutationInfo {
-	return []appstate.MutationInfo{archive(chat), BuildPin(chat, false)}
-}
-
-func archives(count int) []appstate.MutationInfo {
-	mutations := make([]appstate.MutationInfo, count)
-	for i := range mutations {
-		mutations[i] = archive(chatNumber(i))
-	}
-	return mutations
-}
-
-func phoneArchives(chat types.JID) syncd.Mutation {
-	return syncd.Mutation{
-		Operation: "set", Index: []string{appstate.IndexArchive, chat.String()}, Version: 3,
-		Value: &waSyncAction.SyncActionValue{
-			ArchiveChatAction: &waSyncAction.ArchiveChatAction{Archived: proto.Bool(true)},
-		},
-	}
-}
-
-func phoneRemoves(index ...string) syncd.Mutation {
-	return syncd.Mutation{Operation: "remove", Index: index, Version: 3}
-}
-
-// account is the simulated server and phone with the devices that are linked to it.
-type account struct {
-	t    *testing.T
-	book *syncd.Book
-	mu   sync.Mutex
-	rigs []*rig
-}
-
-func newAccount(t *testing.T, options syncd.Options) *account {
-	t.Helper()
-	return &account{t: t, book: syncd.New(options)}
-}
-
-// write lets the phone write to regular_low and notifies the devices.
-func (a *account) write(mutations ...syncd.Mutation) {
-	a.t.Helper()
-	if _, err := a.book.Write(string(low), mutations...); err != nil {
-		a.t.Error(err)
-	}
-	a.notify(0, low)
-}
-
-func (a *account) notify(author uint16, name appstate.WAPatchName) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, r := range a.rigs {
-		if r.wire.device != author {
-			// whatsmeow looks the version up when a notification comes.
-			_, _, _ = r.device.AppState.GetAppStateVersion(context.Background(), string(name))
-		}
-	}
-}
-
-// link adds a device that has the phone's keys and has fetched everything once.
-func (a *account) link() *rig {
-	a.t.Helper()
-	r := newRig(a.t, a, filepath.Join(a.t.TempDir(), "device.db"))
-	r.shareKeys()
-	for _, name := range appstate.AllPatchNames {
-		r.sync(name)
-	}
-	r.takeChanges()
-	r.wire.takeQueries()
-	return r
-}
 
 // rig is one device with its store, its engine and everything that they reported.
 type rig struct {
@@ -175,9 +90,10 @@ func (r *rig) run() {
 func (r *rig) shareKeys() {
 	r.t.Helper()
 	for _, key := range r.account.book.Keys() {
-		err := r.device.AppStateKeys.PutAppStateSyncKey(r.t.Context(), key.ID, store.AppStateSyncKey{
+		shared := store.AppStateSyncKey{
 			Data: key.Data, Fingerprint: []byte{1}, Timestamp: key.TimestampMS,
-		})
+		}
+		err := r.device.AppStateKeys.PutAppStateSyncKey(r.t.Context(), key.ID, shared)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -258,7 +174,8 @@ func (r *rig) mustAgree() {
 
 func (r *rig) mustBeSound() {
 	r.t.Helper()
-	if sound, err := r.engine.isSound(r.t.Context(), r.engine.collections[low]); err != nil || !sound {
+	sound, err := r.engine.isSound(r.t.Context(), r.engine.collections[low])
+	if err != nil || !sound {
 		r.t.Fatalf("self check: %v, error %v", sound, err)
 	}
 }
@@ -270,11 +187,20 @@ func (r *rig) mustExec(query string, arguments ...any) {
 	}
 }
 
+func (r *rig) count(query string) (rows int) {
+	r.t.Helper()
+	if err := r.db.QueryRow(r.t.Context(), query).Scan(&rows); err != nil {
+		r.t.Fatal(err)
+	}
+	return rows
+}
+
 // openDevice opens a store file and saves a linked device in it.
 func openDevice(t testing.TB, path string, number uint16) (*dbutil.Database, *store.Device) {
 	t.Helper()
 	raw, err := sql.Open("sqlite3-faulty", "file:"+path+
-		"?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_txlock=immediate")
+		"?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL"+
+		"&_busy_timeout=5000&_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestFailedSyncIsRetried(t *testing.T) {
 // Run finds a damaged copy at its start and says so, before anybody writes.
 func TestRunChecksAtStart(t *testing.T) {
 	r := prepared(t)
-	r.mustExec(`UPDATE whatsmeow_app_state_version SET hash=randomblob(128) WHERE name=$1`, string(low))
+	r.mustExec(damagedHash, string(low))
 	r = newRig(t, r.account, r.path)
 	r.run()
 	eventually(t, "the damage is found", func() bool {
@@ -127,5 +127,7 @@ func TestStatusesDontWait(t *testing.T) {
 
 func inOrder(r *rig) bool {
 	statuses, err := r.engine.Statuses(context.Background())
-	return err == nil && !slices.ContainsFunc(statuses, func(s Status) bool { return s.State != StateOK })
+	return err == nil && !slices.ContainsFunc(statuses, func(s Status) bool {
+		return s.State != StateOK
+	})
 }

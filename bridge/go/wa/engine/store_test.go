@@ -22,6 +22,13 @@ const (
 	envStep  = "WUTS_TEST_KILL_STEP"
 )
 
+// Damage that the self check has to find.
+const (
+	damagedHash = `UPDATE whatsmeow_app_state_version SET hash=randomblob(128) WHERE name=$1`
+	damagedMAC  = `UPDATE whatsmeow_app_state_mutation_macs SET value_mac=randomblob(32)
+		WHERE name=$1`
+)
+
 var errStep = errors.New("step failed")
 
 // atStep runs an action before the given step of the write transactions to come; it returns how
@@ -123,7 +130,8 @@ func TestKilledCommitLeavesSoundStore(t *testing.T) {
 			child.Env = append(os.Environ(), envStore+"="+path, envStep+"="+strconv.Itoa(step))
 			output, err := child.CombinedOutput()
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			if !errors.As(err, &exit) ||
+				exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 				t.Fatalf("child ended with %v: %s", err, output)
 			}
 			book, err := os.ReadFile(path + ".book")
@@ -174,9 +182,9 @@ func TestKillChild(t *testing.T) {
 // patch is built on it.
 func TestDamagedCopyIsRepairedBeforeWrite(t *testing.T) {
 	for name, damage := range map[string]string{
-		"a value MAC":       `UPDATE whatsmeow_app_state_mutation_macs SET value_mac=randomblob(32) WHERE name=$1`,
+		"a value MAC":       damagedMAC,
 		"a row too few":     `DELETE FROM whatsmeow_app_state_mutation_macs WHERE name=$1`,
-		"the hash":          `UPDATE whatsmeow_app_state_version SET hash=randomblob(128) WHERE name=$1`,
+		"the hash":          damagedHash,
 		"the version":       `UPDATE whatsmeow_app_state_version SET version=0 WHERE name=$1`,
 		"no version at all": `DELETE FROM whatsmeow_app_state_version WHERE name=$1`,
 	} {
@@ -196,8 +204,7 @@ func TestDamagedCopyIsRepairedBeforeWrite(t *testing.T) {
 // Damage that happens while the engine runs is found when the server refuses the patch for it.
 func TestDamageIsFoundAfterRefusal(t *testing.T) {
 	r := prepared(t)
-	r.mustExec(`UPDATE whatsmeow_app_state_mutation_macs SET value_mac=randomblob(32) WHERE name=$1`,
-		string(low))
+	r.mustExec(damagedMAC, string(low))
 	if outcome := r.mustApply(archiveWithPin(chat)...); outcome.Version != 2 {
 		t.Fatalf("outcome %+v", outcome)
 	}
@@ -217,7 +224,8 @@ func TestLateCommitIsRefused(t *testing.T) {
 	}
 	r.start()
 	r.mustApply(archive(chat))
-	if err := former.commit(t.Context(), former.collections[low], late.scratch); !errors.Is(err, errMoved) {
+	err = former.commit(t.Context(), former.collections[low], late.scratch)
+	if !errors.Is(err, errMoved) {
 		t.Fatalf("error %v", err)
 	}
 	r.mustAgree()
@@ -229,11 +237,9 @@ func TestOldRowsArePruned(t *testing.T) {
 	for range 30 {
 		r.mustApply(archiveWithPin(chat)...)
 	}
-	var rows int
-	err := r.db.QueryRow(t.Context(),
-		`SELECT COUNT(*) FROM whatsmeow_app_state_mutation_macs WHERE name=$1`, string(low)).Scan(&rows)
-	if err != nil || rows != 2 {
-		t.Fatalf("%d rows, error %v", rows, err)
+	rows := r.count(`SELECT COUNT(*) FROM whatsmeow_app_state_mutation_macs WHERE name='regular_low'`)
+	if rows != 2 {
+		t.Fatalf("%d rows", rows)
 	}
 	r.mustAgree()
 }
@@ -268,9 +274,8 @@ func TestRecordSurvivesRestart(t *testing.T) {
 	if err := again.device.Delete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var rows int
-	if err := again.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM wuts_app_state`).Scan(&rows); err != nil || rows != 0 {
-		t.Fatalf("%d rows, error %v", rows, err)
+	if rows := again.count(`SELECT COUNT(*) FROM wuts_app_state`); rows != 0 {
+		t.Fatalf("%d rows", rows)
 	}
 }
 
