@@ -1,0 +1,92 @@
+"""The HTTP side of WUTS. `create_app` puts the parts together and starts none of them."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+
+from app.api import HeadlessRule, build_api
+from app.auth import Authenticator, MasterToken
+from app.context import EXTENSION, Context
+from app.errors import register_error_handlers
+from app.lifecycle import Lifecycle, Part
+from app.parsing import BODY_LIMIT
+from app.requests import register_request_hooks
+from app.resources import chats, devices, docs, health, tenants
+from app.settings import Settings
+from bridge.client import WhatsmeowBridge
+from bridge.interface import Bridge
+from sessions.data_directory import DataDirectory
+from sessions.service import Service, build_service
+
+BLUEPRINTS = (
+    chats.blueprint,
+    devices.blueprint,
+    tenants.blueprint,
+    health.blueprint,
+)
+
+
+def create_app(settings: Settings | None = None, bridge: Bridge | None = None) -> Flask:
+    """Put an application together; without arguments from the environment, with the real bridge."""
+    settings = settings or Settings.from_environment()
+    service = build_service(settings.service_config(), bridge or WhatsmeowBridge())
+    master = MasterToken()
+
+    app = build_flask()
+    app.extensions[EXTENSION] = Context(
+        settings=settings,
+        service=service,
+        lifecycle=build_lifecycle(settings, service, master),
+        authenticator=Authenticator(service.tokens, master),
+        master=master,
+    )
+    register_request_hooks(app)
+    register_error_handlers(app)
+    api = build_api(app, BLUEPRINTS)
+    app.register_blueprint(docs.build_blueprint(api))
+    return app
+
+
+class StrictFlask(Flask):
+    """A Flask whose routes may refuse HEAD."""
+
+    url_rule_class = HeadlessRule
+
+
+class AnswerJSON(DefaultJSONProvider):
+    """JSON with the members in the order of their schema."""
+
+    sort_keys = False
+
+
+def build_flask() -> Flask:
+    """Make a Flask without its defaults that guess: redirects, merged slashes, static files."""
+    app = StrictFlask("wuts", static_folder=None)
+    app.url_map.merge_slashes = False
+    # One byte more than allowed: werkzeug silently cuts off a chunked body at its own limit.
+    app.config.update(MAX_CONTENT_LENGTH=BODY_LIMIT + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.json = AnswerJSON(app)
+    return app
+
+
+def build_lifecycle(settings: Settings, service: Service, master: MasterToken) -> Lifecycle:
+    """List what is started, in order; it is stopped in reverse."""
+    stopping = Event()
+    directory = DataDirectory(settings.data_dir)
+
+    def own_directory() -> None:
+        directory.prepare()
+        directory.acquire(settings.lock_timeout, stopping)
+
+    def learn_master_token() -> None:
+        master.set(directory.master_token(settings.master_token))
+
+    parts = (
+        Part("data_directory", own_directory, lambda _: directory.release()),
+        Part("master_token", learn_master_token, lambda _: master.forget()),
+        Part("service", service.start, service.stop),
+    )
+    return Lifecycle(parts, stopping=stopping, release_waiters=service.begin_stopping)

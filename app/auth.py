@@ -1,0 +1,111 @@
+"""From the Authorization header to a principal, and decorators that say who may call."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol
+
+import structlog
+from flask import request
+from flask_smorest import Blueprint
+
+from app.context import context
+from sessions.errors import Forbidden, Unauthorized
+from sessions.principals import Principal
+
+View = Callable[..., Any]
+
+
+class Tokens(Protocol):
+    """Who knows the tokens of tenants."""
+
+    def authenticate(self, text: str) -> Principal:
+        """Return the principal of a token; raises Unauthorized."""
+        ...
+
+
+class MasterToken:
+    """The platform's token, known once the data directory is owned."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+
+    def set(self, text: str) -> None:
+        """Learn the token."""
+        self._text = text
+
+    def forget(self) -> None:
+        """Know no token; nothing matches it then."""
+        self._text = None
+
+    def matches(self, text: str) -> bool:
+        """Compare in constant time."""
+        return self._text is not None and hmac.compare_digest(_digest(text), _digest(self._text))
+
+    def derive_key(self, purpose: str) -> bytes:
+        """Derive a key that tells nothing about the token, for one purpose."""
+        return hmac.digest((self._text or "").encode(), purpose.encode(), "sha256")
+
+
+class Authenticator:
+    """Tells tenants' tokens and the platform's token apart."""
+
+    def __init__(self, tokens: Tokens, master: MasterToken) -> None:
+        self._tokens = tokens
+        self._master = master
+
+    def principal(self, header: str | None) -> Principal:
+        """Return who presents a tenant's token; raises Unauthorized or Forbidden."""
+        text = read_token(header)
+        if self._master.matches(text):
+            raise Forbidden("the master token does not act inside a tenant")
+        return self._tokens.authenticate(text)
+
+    def require_master(self, header: str | None) -> None:
+        """Accept the master token alone; raises Unauthorized or Forbidden."""
+        text = read_token(header)
+        if not self._master.matches(text):
+            self._tokens.authenticate(text)
+            raise Forbidden("this needs the platform's master token")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def read_token(header: str | None) -> str:
+    """Read `Bearer <token>`, its scheme in any case, or a bare token; raises Unauthorized."""
+    words = (header or "").split()
+    if len(words) == 2 and words[0].lower() == "bearer":
+        return words[1]
+    if len(words) == 1 and words[0].lower() != "bearer":
+        return words[0]
+    raise Unauthorized
+
+
+def tenant_token_required(view: View) -> View:
+    """Let users of a tenant call the view, which gets the principal as its first argument."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        principal = context().authenticator.principal(request.headers.get("Authorization"))
+        structlog.contextvars.bind_contextvars(
+            tenant_id=principal.tenant_id, user_id=principal.user_id
+        )
+        return view(principal, *args, **kwargs)
+
+    return Blueprint.doc(security=[{"token": []}])(wrapper)  # type: ignore[no-any-return]
+
+
+def master_token_required(view: View) -> View:
+    """Let only the platform's owner call the view."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        context().authenticator.require_master(request.headers.get("Authorization"))
+        return view(*args, **kwargs)
+
+    return Blueprint.doc(security=[{"master_token": []}])(wrapper)  # type: ignore[no-any-return]

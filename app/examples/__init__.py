@@ -1,0 +1,1 @@
+"""Examples of answers, for the OpenAPI document."""

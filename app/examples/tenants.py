@@ -1,0 +1,30 @@
+"""Examples of answers about tenants."""
+
+from __future__ import annotations
+
+from app.examples.devices import MADE_AT, USER_ID
+
+TENANT_ID = "0b0e7c3e-1111-4222-8333-444455556666"
+TOKEN = "3f1d2c4b-1111-4222-8333-444455556666"  # noqa: S105 - nobody's token
+REGISTERED = {
+    "success": True,
+    "user": {
+        "id": USER_ID,
+        "tenant_id": TENANT_ID,
+        "email": "admin@example.com",
+        "role": "admin",
+        "active": True,
+        "created_at": MADE_AT,
+        "updated_at": MADE_AT,
+        "token": TOKEN,
+    },
+    "tenant": {
+        "id": TENANT_ID,
+        "name": "Example Ltd",
+        "created_at": MADE_AT,
+        "updated_at": MADE_AT,
+    },
+    "token": TOKEN,
+    "webhook_configured": False,
+    "note": "keep the token: it is shown this once",
+}

@@ -1,0 +1,83 @@
+"""What happens around every request: id, deadline, gate, headers and its line in the log."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.context import context
+from app.lifecycle import State
+from app.logs import hash_jid
+from sessions.deadline import Deadline
+from sessions.errors import ShuttingDown, StorageUnavailable
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OPEN_BLUEPRINTS = frozenset({"health", "docs"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def begin() -> None:
+    """Give the request its id and its deadline."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.started = time.monotonic()
+    g.deadline = Deadline.after(context().settings.request_timeout)
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def check_gate() -> None:
+    """Refuse what needs the service while it is not there: it starts, or it stops."""
+    if request.routing_exception or request.blueprint in OPEN_BLUEPRINTS:
+        return
+    state = context().lifecycle.state
+    if state in (State.CREATED, State.STARTING, State.FAILED):
+        raise StorageUnavailable("the service is starting", retry_after=1)
+    if state is State.STOPPING:
+        raise ShuttingDown
+
+
+def finish(response: Response) -> Response:
+    """Add the headers that every answer has, and write the request's line."""
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    log.info(
+        "request_finished",
+        method=request.method if request.method in METHODS else "other",
+        route=route_template(),
+        status=response.status_code,
+        ms=round((time.monotonic() - g.started) * 1000, 1),
+        **_chat(),
+    )
+    return response
+
+
+def forget(_: BaseException | None) -> None:
+    """Let the thread's next log lines be nobody's."""
+    structlog.contextvars.clear_contextvars()
+
+
+def route_template() -> str | None:
+    """Return the route as documented, such as `/chats/{chat_jid}/archive`; never the raw path."""
+    if request.url_rule is None:
+        return None
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", request.url_rule.rule)
+
+
+def _chat() -> dict[str, str]:
+    jid = (request.view_args or {}).get("chat_jid")
+    return {} if jid is None else {"chat": hash_jid(jid, context().log_key())}
+
+
+def register_request_hooks(app: Flask) -> None:
+    """Run these around every request, in this order."""
+    app.before_request(begin)
+    app.before_request(check_gate)
+    app.after_request(finish)
+    app.teardown_request(forget)

@@ -1,0 +1,59 @@
+"""What every request and every answer has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from marshmallow import RAISE, Schema, fields, post_dump, pre_load
+
+from schemas.fields import Text
+
+
+class RequestSchema(Schema):
+    """A request: unknown fields are refused, null means absent on optional fields."""
+
+    body_is_optional: ClassVar[bool] = False
+
+    class Meta:
+        unknown = RAISE
+
+    @pre_load
+    def drop_nulls(self, data: Any, **_: Any) -> Any:
+        """Remove the nulls of optional fields; whatever is no object is left to marshmallow."""
+        if not isinstance(data, Mapping):
+            return data
+        return {name: value for name, value in data.items() if not self._is_absent(name, value)}
+
+    def _is_absent(self, name: str, value: object) -> bool:
+        known = self.fields.get(name)
+        return value is None and known is not None and not known.required
+
+
+class DeviceChoice(RequestSchema):
+    """A request that may say which device it means."""
+
+    device_id = Text(
+        most=64, metadata={"description": "The device to act on; a user of several has to say."}
+    )
+
+
+class EmptyRequest(DeviceChoice):
+    """The body of an operation that takes none: nothing at all or `{}`."""
+
+    body_is_optional = True
+
+
+class AnswerSchema(Schema):
+    """A part of an answer: what is unknown is absent, never null."""
+
+    @post_dump
+    def drop_unknown(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Remove the fields that have no value."""
+        return {name: value for name, value in data.items() if value is not None}
+
+
+class Success(AnswerSchema):
+    """The envelope of an answer that says yes."""
+
+    success = fields.Boolean(required=True, dump_default=True, metadata={"enum": [True]})

@@ -1,0 +1,170 @@
+"""What JSON about devices, their linking and their connection looks like."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
+from schemas.fields import QueryFlag, Seconds, Text, Timestamp
+from sessions.states import CollectionState, DeviceStatus, PairingState
+
+LONGEST_WAIT = 25
+
+
+class CreateDeviceRequest(RequestSchema):
+    """What the new device is called."""
+
+    name = Text(required=True, most=100)
+
+
+class QRQuery(DeviceChoice):
+    """Which device to link, and whether a fresh code is wanted."""
+
+    refresh = QueryFlag(metadata={"description": "Start the pairing over and give a fresh code."})
+    reuse_cache = QueryFlag(metadata={"description": "false asks for a fresh code, too."})
+    reuse = QueryFlag(metadata={"description": "The same as `reuse_cache`."})
+    use_cache = QueryFlag(metadata={"description": "The same as `reuse_cache`."})
+    cached = QueryFlag(metadata={"description": "The same as `reuse_cache`."})
+    force_refresh = QueryFlag(metadata={"description": "The same as `refresh`."})
+    force_new = QueryFlag(metadata={"description": "The same as `refresh`."})
+
+
+class WaitQuery(DeviceChoice):
+    """Which device, and how long to wait for a change."""
+
+    wait = Seconds(
+        LONGEST_WAIT,
+        load_default=0,
+        metadata={"description": "Answer after this many seconds if nothing changes before."},
+    )
+
+
+class StatusQuery(WaitQuery):
+    """Which device, how long to wait, and for what."""
+
+    until = fields.String(
+        validate=validate.OneOf(["connected"]),
+        metadata={"description": "Wait until the device is connected, not for just any change."},
+    )
+
+
+class Device(AnswerSchema):
+    """A linked companion of a WhatsApp account, or one that is to be linked."""
+
+    id = fields.UUID(required=True)
+    user_id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    connected = fields.Boolean(required=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
+    whatsapp_jid = fields.String(attribute="jid")
+    last_seen = Timestamp(attribute="last_seen_at")
+
+
+class DeviceName(AnswerSchema):
+    """A device's id and name."""
+
+    device_id = fields.UUID(required=True, attribute="id")
+    name = fields.String(required=True)
+
+
+class CreateDeviceAnswer(Success):
+    """The new device."""
+
+    message = fields.String(required=True)
+    device = fields.Nested(Device, required=True)
+    data = fields.Nested(DeviceName, required=True)
+
+
+class DevicesAnswer(Success):
+    """The caller's devices; for admins and managers the tenant's."""
+
+    devices = fields.List(fields.Nested(Device), required=True)
+
+
+class QRCode(AnswerSchema):
+    """A code for the phone to scan."""
+
+    qr_code = fields.String(required=True, metadata={"description": "The text of the code."})
+    image = fields.String(required=True, metadata={"description": "The same as data URL of a PNG."})
+    cached = fields.Boolean(required=True)
+    expires_at = Timestamp(required=True)
+    ttl = fields.Integer(required=True, metadata={"description": "Seconds left.", "minimum": 0})
+
+
+class QRAnswer(Success):
+    """A code for the phone to scan."""
+
+    data = fields.Nested(QRCode, required=True)
+
+
+class Pairing(AnswerSchema):
+    """How far the linking has come."""
+
+    exists = fields.Boolean(required=True, metadata={"description": "Whether a code is on show."})
+    state = fields.String(
+        required=True, validate=validate.OneOf([state.value for state in PairingState])
+    )
+    attempt = fields.Integer(required=True)
+    generated_at = Timestamp()
+    expires_at = Timestamp()
+
+
+class PairingAnswer(Success):
+    """How far the linking has come."""
+
+    data = fields.Nested(Pairing, required=True)
+
+
+class DeviceState(AnswerSchema):
+    """What is known of a device at this moment."""
+
+    connected = fields.Boolean(required=True)
+    status = fields.String(
+        required=True, validate=validate.OneOf([status.value for status in DeviceStatus])
+    )
+    device_id = fields.UUID()
+    jid = fields.String()
+    phone_number = fields.String()
+    is_logged_in = fields.Boolean(required=True)
+    last_seen = Timestamp(attribute="last_seen_at")
+    reason = fields.String()
+    app_state = fields.String(
+        validate=validate.OneOf([state.value for state in CollectionState]),
+        metadata={"description": "The worst state of the device's collections of settings."},
+    )
+
+
+class StatusAnswer(Success):
+    """What is known of a device at this moment."""
+
+    data = fields.Nested(DeviceState, required=True)
+
+
+class Connection(AnswerSchema):
+    """What a device is doing after it was told to connect."""
+
+    status = fields.String(
+        required=True, validate=validate.OneOf([status.value for status in DeviceStatus])
+    )
+    device_id = fields.UUID(required=True)
+    needs_qr = fields.Boolean(required=True, metadata={"description": "Link it first."})
+
+
+class ConnectAnswer(Success):
+    """What the device is doing now."""
+
+    data = fields.Nested(Connection, required=True)
+
+
+class DeviceMessage(AnswerSchema):
+    """What was done, in words."""
+
+    message = fields.String(required=True)
+    device_id = fields.UUID(required=True)
+
+
+class DeviceMessageAnswer(Success):
+    """What was done."""
+
+    data = fields.Nested(DeviceMessage, required=True)

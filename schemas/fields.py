@@ -1,0 +1,114 @@
+"""Fields that are stricter than marshmallow's own: api.md's booleans, times and texts."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+OLDEST_TIME = datetime(2009, 1, 1, tzinfo=UTC)
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+class Flag(fields.Boolean):
+    """JSON true or false, and nothing that merely looks like them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input="")
+        return value
+
+
+class QueryFlag(fields.Boolean):
+    """The words true or false in a query."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if value not in ("true", "false"):
+            raise ValidationError("Must be true or false.")
+        return bool(value == "true")
+
+
+class Seconds(fields.Integer):
+    """A whole number of seconds in a query, from 0 to `most`."""
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(0, most), **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+            raise self.make_error("invalid", input="")
+        return int(value)
+
+
+class Text(fields.String):
+    """Text of a bounded length that a database, a log and a terminal can carry."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(1, most), **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise ValidationError("Must not hold control characters or halves of characters.")
+        return value.strip()
+
+
+class Ignored(fields.Raw):
+    """A field of the published contract that is accepted and dropped unread."""
+
+
+class Timestamp(fields.DateTime):
+    """A point in time. In: RFC 3339 with an offset, or Unix seconds. Out: RFC 3339 UTC with Z.
+
+    What comes in lies between 2009 and tomorrow. `clock` gives Unix seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.clock = clock
+
+    def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
+        return None if value is None else format_time(value)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._from_unix(value)
+        if isinstance(value, str) and RFC_3339.fullmatch(value):
+            return self._in_range(_from_rfc_3339(value))
+        raise ValidationError("Must be RFC 3339 with an offset, or whole Unix seconds.")
+
+    def _from_unix(self, seconds: int) -> datetime:
+        latest = self._latest()
+        if seconds > latest.timestamp():
+            raise ValidationError("Must not be later than tomorrow; are these milliseconds?")
+        if seconds < OLDEST_TIME.timestamp():
+            raise ValidationError("Must not be earlier than 2009.")
+        return datetime.fromtimestamp(seconds, UTC)
+
+    def _in_range(self, moment: datetime) -> datetime:
+        if not OLDEST_TIME <= moment <= self._latest():
+            raise ValidationError("Must lie between 2009 and tomorrow.")
+        return moment
+
+    def _latest(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC) + timedelta(days=1)
+
+
+def _from_rfc_3339(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValidationError("Is not a date and time that exists.") from None
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time with an offset as RFC 3339 UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

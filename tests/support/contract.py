@@ -1,0 +1,81 @@
+"""A test client that holds every answer against the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator, FormatChecker
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+from app.openapi import build_document
+from app.requests import REQUEST_ID
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    return build_document()
+
+
+class CheckedClient(FlaskClient):
+    """A client whose every answer must be documented, and look as documented."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        """Send a request and check its answer."""
+        response = super().open(*args, **options)
+        check_headers(response)
+        if response.status_code >= 400 and response.request.method != "HEAD":
+            check_schema(response, {"$ref": "#/components/schemas/Error"}, closed=False)
+        operation = self._operation(response)
+        if operation is not None and response.status_code != 405:
+            check_documented(response, operation)
+        return response
+
+    def _operation(self, response: TestResponse) -> dict[str, Any] | None:
+        adapter = self.application.url_map.bind("localhost")
+        try:
+            rule, _ = adapter.match(
+                response.request.path, method=response.request.method, return_rule=True
+            )
+        except HTTPException:
+            return None
+        path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+        found: dict[str, Any] | None = (
+            document()["paths"].get(path, {}).get(response.request.method.lower())
+        )
+        return found
+
+
+def check_headers(response: TestResponse) -> None:
+    """Every answer has an id, and is never kept by a cache."""
+    assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Location" not in response.headers
+
+
+def check_documented(response: TestResponse, operation: dict[str, Any]) -> None:
+    """The status is documented, and so are the content's type and shape."""
+    documented = operation["responses"]
+    assert str(response.status_code) in documented, response.text
+    content = documented[str(response.status_code)]["content"]
+    assert response.mimetype in content
+    if response.mimetype != "application/json":
+        return
+    check_schema(response, content["application/json"]["schema"])
+    if response.status_code >= 400 and "examples" in content["application/json"]:
+        assert response.get_json()["error_code"] in content["application/json"]["examples"]
+
+
+def check_schema(response: TestResponse, schema: dict[str, Any], *, closed: bool = True) -> None:
+    """The JSON of the answer fits the schema; if not closed, further members are allowed."""
+    components = document()["components"]
+    body = response.get_json()
+    if not closed:
+        known = components["schemas"]["Error"]["properties"]
+        body = {name: value for name, value in body.items() if name in known}
+    whole = {**schema, "components": components}
+    Draft202012Validator(whole, format_checker=FormatChecker()).validate(body)
