@@ -76,8 +76,12 @@ func TestDeviceLinksAndArchives(t *testing.T) {
 	phone := account(simulator, "15550001111")
 	d := newRig(t, simulator, t.TempDir()).newDevice(uuid.NewString())
 	d.link(phone)
+	d.await(0, func(event wa.Event) bool {
+		return event.Type == "device.status" && strings.Contains(string(event.Data), `"push_name":"Ada"`)
+	})
 	status := d.status()
-	if !status.Connected || status.JID == "" || status.LID == "" || status.AppState != "ok" {
+	if !status.Connected || status.JID == "" || status.LID == "" || status.AppState != "ok" ||
+		status.PushName != "Ada" {
 		t.Errorf("status is %+v", status)
 	}
 	d.mustArchive(phone, true)

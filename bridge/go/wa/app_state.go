@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
@@ -116,6 +117,42 @@ func (l *link) onChange(change engine.Change) {
 	l.enqueue("app_state.change", data)
 }
 
+// collectionStates is the last known state of each collection. mu guards them; nothing blocks under it.
+type collectionStates struct {
+	mu     sync.Mutex
+	states map[appstate.WAPatchName]engine.State
+}
+
+func (c *collectionStates) set(status engine.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.states == nil {
+		c.states = map[appstate.WAPatchName]engine.State{}
+	}
+	c.states[status.Name] = status.State
+}
+
+var badness = map[engine.State]int{
+	engine.StateOK: 0, engine.StateSyncing: 1, engine.StateAwaitingKeys: 2,
+	engine.StateAwaitingPhone: 3, engine.StateWedged: 4,
+}
+
+// worst is the worst of the states; a device without any has no keys yet.
+func (c *collectionStates) worst() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.states) == 0 {
+		return string(engine.StateAwaitingKeys)
+	}
+	worst := engine.StateOK
+	for _, state := range c.states {
+		if badness[state] > badness[worst] {
+			worst = state
+		}
+	}
+	return string(worst)
+}
+
 type collectionData struct {
 	Collection string `json:"collection"`
 	Version    uint64 `json:"version"`
@@ -123,13 +160,7 @@ type collectionData struct {
 }
 
 func (l *link) onStatus(status engine.Status) {
-	s := l.session
-	s.mailbox.post(func() {
-		if s.link == l {
-			s.collections[string(status.Name)] = status.State
-			s.publish()
-		}
-	})
+	l.collections.set(status)
 	l.enqueue("app_state.status", collectionData{string(status.Name), status.Version, string(status.State)})
 }
 

@@ -14,7 +14,8 @@ type deviceContainer struct {
 	link *link
 }
 
-// PutDevice saves a device. The first time, that is during the pairing, it gets its stores by it.
+// PutDevice saves a device. The first time, that is during the pairing, it gets its stores by it. Later
+// it is saved when the account's push name changes, here the one place where reading it is no race.
 func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) error {
 	tenant := c.link.session.tenant
 	isNew := !device.Initialized
@@ -32,6 +33,8 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 	if isNew {
 		c.link.install()
 	}
+	name := device.PushName
+	c.link.session.mailbox.post(func() { c.link.session.renamed(c.link, name) })
 	return nil
 }
 

@@ -25,9 +25,6 @@ func (l *link) handle(raw any) bool {
 		s.mailbox.post(func() { s.pairingBroke(l, "passkey_required") })
 	case *events.ManualLoginReconnect:
 		s.mailbox.post(func() { s.login(l) })
-	case *events.PushNameSetting:
-		name := event.Action.GetName()
-		s.mailbox.post(func() { s.renamed(l, name) })
 	default:
 		l.handleConnection(raw)
 	}
@@ -39,7 +36,6 @@ func (l *link) handleConnection(raw any) {
 	s := l.session
 	switch event := raw.(type) {
 	case *events.Connected:
-		l.isUp.Store(true)
 		s.mailbox.post(func() { s.connected(l) })
 	case *events.Disconnected:
 		s.mailbox.post(func() { s.lost(l, reasonLost) })
@@ -62,16 +58,12 @@ func (l *link) handleConnection(raw any) {
 	}
 }
 
-// connected is a successful login.
+// connected is a successful login. whatsmeow also says so, late, of a socket that was closed meanwhile.
 func (s *session) connected(l *link) {
-	if s.link != l {
+	if s.link != l || !l.isPaired || !l.isOpen || l.mustReopen || !s.isWanted {
 		return
 	}
-	if !s.isWanted || l.mustReopen || !l.isPaired {
-		l.isUp.Store(false)
-		return
-	}
-	l.isOpen = true
+	l.isUp.Store(true)
 	l.connectedAt = time.Now()
 	if s.pairing != nil && s.pairing.state == pairingLinking {
 		s.pairing.end(pairingLinked, "")
@@ -80,8 +72,9 @@ func (s *session) connected(l *link) {
 	l.engine.Connected()
 }
 
+// renamed notes the account's push name.
 func (s *session) renamed(l *link, name string) {
-	if s.link == l && l.pushName != name {
+	if s.link == l && l.isPaired && l.pushName != name {
 		l.pushName = name
 		s.report()
 	}

@@ -26,6 +26,8 @@ type link struct {
 	hasEnded atomic.Bool // the session has let go of it
 	overflow atomic.Bool // the event queue stayed full for this link's events
 
+	collections collectionStates
+
 	// The session's loop owns what follows.
 	jid, lid    types.JID
 	pushName    string

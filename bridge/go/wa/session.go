@@ -40,16 +40,15 @@ type session struct {
 	cancel   context.CancelFunc
 
 	// The loop owns what follows.
-	state       string
-	reason      string
-	link        *link // nil while there are neither keys nor a pairing
-	pairing     *pairing
-	isWanted    bool // the device should be online
-	isLeaving   bool // a logout is under way
-	retry       *time.Timer
-	backoff     backoff
-	lastSeen    time.Time
-	collections map[string]engine.State
+	state     string
+	reason    string
+	link      *link // nil while there are neither keys nor a pairing
+	pairing   *pairing
+	isWanted  bool // the device should be online
+	isLeaving bool // a logout is under way
+	retry     *time.Timer
+	backoff   backoff
+	lastSeen  time.Time
 
 	viewMu  sync.Mutex
 	view    view
@@ -66,17 +65,16 @@ type view struct {
 // newSession makes the session of a device and loads its keys. It does nothing before start.
 func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 	s := &session{
-		tenant:      t,
-		deviceID:    row.deviceID,
-		http:        b.http,
-		timing:      b.config.Timing,
-		spawn:       b.spawn,
-		log:         t.log.With("device_id", row.deviceID),
-		mailbox:     newMailbox(),
-		state:       row.status,
-		reason:      row.reason,
-		collections: map[string]engine.State{},
-		changed:     make(chan struct{}),
+		tenant:   t,
+		deviceID: row.deviceID,
+		http:     b.http,
+		timing:   b.config.Timing,
+		spawn:    b.spawn,
+		log:      t.log.With("device_id", row.deviceID),
+		mailbox:  newMailbox(),
+		state:    row.status,
+		reason:   row.reason,
+		changed:  make(chan struct{}),
 	}
 	s.backoff = backoff{base: s.timing.RetryBase, cap: s.timing.RetryCap, random: rand.Float64}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -110,7 +108,7 @@ func (s *session) load(row deviceRow) error {
 		return err
 	}
 	for _, status := range statuses {
-		s.collections[string(status.Name)] = status.State
+		s.link.collections.set(status)
 	}
 	return nil
 }
@@ -150,11 +148,12 @@ func (s *session) report() {
 
 func (s *session) publish() DeviceStatus {
 	status := DeviceStatus{
-		DeviceID: s.deviceID, Status: s.state, Reason: s.reason, AppState: string(s.worstCollection()),
+		DeviceID: s.deviceID, Status: s.state, Reason: s.reason, AppState: string(engine.StateAwaitingKeys),
 	}
 	published := view{isWanted: s.isWanted}
 	if s.link != nil && s.link.isPaired {
 		published.link = s.link
+		status.AppState = s.link.collections.worst()
 		status.JID, status.LID, status.PushName = s.link.jid.String(), s.link.lid.String(), s.link.pushName
 	}
 	status.Connected = s.state == StatusConnected
@@ -173,25 +172,6 @@ func (s *session) publish() DeviceStatus {
 	return status
 }
 
-// worstCollection is the worst state of the device's collections; without keys there is none to be had.
-func (s *session) worstCollection() engine.State {
-	worst := engine.StateOK
-	if len(s.collections) == 0 {
-		return engine.StateAwaitingKeys
-	}
-	for _, state := range s.collections {
-		if badness[state] > badness[worst] {
-			worst = state
-		}
-	}
-	return worst
-}
-
-var badness = map[engine.State]int{
-	engine.StateOK: 0, engine.StateSyncing: 1, engine.StateAwaitingKeys: 2,
-	engine.StateAwaitingPhone: 3, engine.StateWedged: 4,
-}
-
 // look returns what was last published, and what is closed when something else is.
 func (s *session) look() (view, <-chan struct{}) {
 	s.viewMu.Lock()
@@ -202,6 +182,9 @@ func (s *session) look() (view, <-chan struct{}) {
 // status is the device's status now. Connected is what the socket says, not only the last event.
 func (s *session) status() DeviceStatus {
 	seen, _ := s.look()
+	if seen.link != nil {
+		seen.status.AppState = seen.link.collections.worst()
+	}
 	if seen.status.Connected {
 		seen.status.Connected = seen.link.client.IsConnected() && seen.link.client.IsLoggedIn()
 		seen.status.LastSeenAt = time.Now().UnixMilli()

@@ -217,11 +217,10 @@ func (s *session) loggedOut(l *link, reason string) {
 	s.setStatus(StatusLoggedOut, reason)
 }
 
-// letGo parts with the link and with all that it knew.
+// letGo parts with the link.
 func (s *session) letGo() {
 	l := s.link
 	s.link = nil
-	clear(s.collections)
 	if s.pairing != nil && (s.pairing.state == pairingLinking || s.pairing.state == pairingLinked) {
 		s.pairing = nil
 	}
