@@ -72,17 +72,17 @@ type Group struct {
 // The lock guards the fields below it. What changes them runs in update; sending only queues, so
 // nothing blocks while the lock is held but the writing of the state file.
 type Account struct {
-	server *Server
-	pn     types.JID
-	lid    types.JID
-	book   *syncd.Book // has a lock of its own
+	server    *Server
+	pn        types.JID
+	lid       types.JID
+	migrated  bool
+	unarchive bool
+	book      *syncd.Book // has a lock of its own
 
 	mu           sync.Mutex
 	name         string
 	contacts     []Contact
 	groups       []Group
-	migrated     bool
-	unarchive    bool
 	phone        *endpoint.Endpoint
 	devices      map[uint16]*device
 	nextDevice   uint16
@@ -197,31 +197,4 @@ func (s *Server) Accounts() []*Account {
 	}
 	slices.SortFunc(all, func(a, b *Account) int { return strings.Compare(a.pn.User, b.pn.User) })
 	return all
-}
-
-// PN returns the phone number as a JID without a device.
-func (a *Account) PN() types.JID { return a.pn }
-
-// LID returns the other name of the account.
-func (a *Account) LID() types.JID { return a.lid }
-
-// Name returns the name that the owner gave themselves.
-func (a *Account) Name() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.name
-}
-
-// Contacts returns whom the phone knows.
-func (a *Account) Contacts() []Contact {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.contacts)
-}
-
-// Groups returns the groups that the phone is in.
-func (a *Account) Groups() []Group {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.groups)
 }

@@ -1,0 +1,35 @@
+package main
+
+const usage = `wasim stands in for the WhatsApp chat server and for the phones behind it, so that linked-device
+clients can be tried without WhatsApp and without a phone. It verifies what clients send; it proves
+nothing about the real service. It listens on loopback addresses only.
+
+When it is ready it prints one line of JSON on the standard output, and logs on the standard error:
+  {"endpoint":"127.0.0.1:PORT","control":"http://127.0.0.1:PORT","root_key":"hex"}
+
+Control API: JSON with the content type application/json; errors are {"error":text} with a 4xx status.
+A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000…).
+  GET    /v1/info                        root key and addresses
+  POST   /v1/accounts                    {"pn"?,"lid"?,"name"?,"contacts":[{"pn"?,"lid"?,"name"}],
+                                          "groups":[{"jid","subject"}],"appstate":[mutation],
+                                          "lid_migrated"?,"unarchive_chats"?}
+  GET    /v1/accounts, A                 accounts with their devices
+  GET    A/pending                       codes that wait for a phone
+  POST   A/scan?wait=5s                  {"qr":text} -> {"device":n}
+  DELETE A/devices/N; POST A/unlink-all  unlink
+  GET    A/appstate[/COLLECTION]         what the phone sees
+  POST   A/appstate                      the phone writes one of
+           {"archive":{"jid","archived"}}  {"pin":{"jid","pinned"}}  {"read":{"jid","read"}}
+           {"mute":{"jid","muted","until"?}}  {"pushname":{"name"}}  {"contact":{"jid","name"}}
+           mutation: {"collection","op":"set"|"remove","index":[text],"version"?,"value":{…}}
+  POST   A/keys/share, A/keys/rotate     send the app-state keys, or a new one
+  GET    /v1/violations                  what no correct client does
+  POST   /v1/wait                        {"condition":{…},"timeout":"5s"} with a condition of
+           {"account","device","state":"online"|"active"|"offline"}
+           {"account","collection","index","present"?,"value"?}
+  POST, GET, DELETE /v1/faults           {"action":"delay"|"close"|"swallow"|"conflict","account"?,
+           "device"?,"direction":"in"|"out"|"both","tag"?,"xmlns"?,"child"?,"collection"?,"nth"?,
+           "times"?,"probability"?,"ms"?,"jitter_ms"?,"when":"before"|"after","n"?,"bare"?}
+
+Flags:
+`
