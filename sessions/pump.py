@@ -21,7 +21,8 @@ from sessions.store import spool
 from sessions.store.database import Database
 from sessions.times import WallClock
 
-_POLL_MS = 500
+# Short, because a stop waits for the end of a poll.
+_POLL_MS = 100
 _PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,175 @@
+"""The merger: sets of mutations become patches."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from sessions.app_state import MAX_MUTATIONS, Merger, Mutation, MutationRequest, Patch
+from sessions.deadline import Deadline
+from sessions.errors import DeviceError, DeviceTimeout, ServiceError
+from sessions.waiting import Waiter
+from tests.support.sessions import at_once
+
+ticks = count(1)
+
+
+def archive(chat: str) -> tuple[Mutation, ...]:
+    """What archiving means."""
+    values = {"archived": True}
+    return (Mutation("archive", chat, values), Mutation("pin", chat, {"pinned": False}))
+
+
+def unarchive(chat: str) -> tuple[Mutation, ...]:
+    """What bringing a chat back means."""
+    return (Mutation("archive", chat, {"archived": False}),)
+
+
+def unpin(chat: str) -> tuple[Mutation, ...]:
+    """What unpinning means."""
+    return (Mutation("pin", chat, {"pinned": False}),)
+
+
+def ask(merger: Merger, mutations: tuple[Mutation, ...], *, until: float = 1e12) -> MutationRequest:
+    """Add a request."""
+    request = MutationRequest(mutations, Deadline(until), Waiter(), float(next(ticks)))
+    merger.add(request)
+    return request
+
+
+def leave(request: MutationRequest) -> None:
+    """Let a request's deadline pass."""
+    with pytest.raises(DeviceTimeout):
+        request.waiter.wait(at_once())
+
+
+def outcome(request: MutationRequest) -> type[ServiceError] | None:
+    """Return the error's type, or None for success; a request that still waits is a failure."""
+    assert request.waiter.is_settled
+    try:
+        request.waiter.wait(at_once())
+    except ServiceError as error:
+        return type(error)
+    return None
+
+
+def taken(merger: Merger) -> Patch:
+    """Take a patch that must be there."""
+    patch = merger.take()
+    assert patch is not None
+    return patch
+
+
+def test_chats_travel_together() -> None:
+    """What waits for a patch goes into one, in order, and both requests succeed with it."""
+    merger = Merger()
+    requests = [ask(merger, archive("a")), ask(merger, archive("b"))]
+    patch = taken(merger)
+    assert patch.mutations == [*archive("a"), *archive("b")]
+    assert merger.take() is None
+    patch.settle([])
+    assert [outcome(request) for request in requests] == [None, None]
+
+
+def test_a_newer_command_takes_the_place_of_a_waiting_one() -> None:
+    """Its whole set replaces the older one's, and the older request succeeds with it."""
+    merger = Merger()
+    older, newer = ask(merger, archive("a")), ask(merger, unarchive("a"))
+    patch = taken(merger)
+    assert patch.mutations == [*unarchive("a")]
+    patch.settle([])
+    assert (outcome(older), outcome(newer)) == (None, None)
+
+
+def test_a_command_can_replace_several() -> None:
+    """Sets of one chat that don't overlap wait side by side, until one overlaps both."""
+    merger = Merger()
+    ask(merger, unarchive("a"))
+    ask(merger, unpin("a"))
+    assert len(merger._sets) == 2
+    ask(merger, archive("a"))
+    assert taken(merger).mutations == [*archive("a")]
+
+
+def test_a_replaced_chat_keeps_its_turn() -> None:
+    """A chat that is changed again and again doesn't move behind the others."""
+    merger = Merger()
+    for chat in ("a", "b"):
+        ask(merger, archive(chat))
+    ask(merger, unarchive("a"))
+    assert taken(merger).mutations == [*unarchive("a"), *archive("b")]
+
+
+def test_what_is_in_flight_is_not_merged() -> None:
+    """A command that comes after the patch was taken waits for the next one."""
+    merger = Merger()
+    ask(merger, archive("a"))
+    taken(merger)
+    ask(merger, unarchive("a"))
+    assert taken(merger).mutations == [*unarchive("a")]
+
+
+def test_a_patch_has_at_most_a_hundred_mutations() -> None:
+    """A set is never split: the one that doesn't fit any more opens the next patch."""
+    merger = Merger()
+    ask(merger, unarchive("first"))
+    for number in range(MAX_MUTATIONS):
+        ask(merger, archive(str(number)))
+    patches = [taken(merger), taken(merger), taken(merger)]
+    assert merger.take() is None
+    assert [len(patch.mutations) for patch in patches] == [99, 100, 2]
+
+
+def test_what_nobody_waits_for_is_not_sent() -> None:
+    """A set whose request has left before is dropped."""
+    merger = Merger()
+    gone, here = ask(merger, archive("a")), ask(merger, archive("b"))
+    leave(gone)
+    assert merger.waiting() == 1
+    assert merger.oldest_at() == here.arrived_at
+    assert taken(merger).mutations == [*archive("b")]
+    leave(ask(merger, archive("c")))
+    assert merger.take() is None
+
+
+def test_a_replaced_request_still_waits_for_the_set() -> None:
+    """The set is sent when its own request has left but one that it replaced waits."""
+    merger = Merger()
+    older, newer = ask(merger, archive("a")), ask(merger, unarchive("a"))
+    leave(newer)
+    patch = taken(merger)
+    assert patch.mutations == [*unarchive("a")]
+    patch.settle([])
+    assert (outcome(older), outcome(newer)) == (None, DeviceTimeout)
+
+
+def test_a_patch_runs_to_the_latest_deadline() -> None:
+    """It may take as long as anybody waits, and it is as old as its oldest request."""
+    merger = Merger()
+    requests = [ask(merger, archive(chat), until=at) for chat, at in (("a", 5), ("b", 9), ("c", 7))]
+    patch = taken(merger)
+    assert patch.deadline == Deadline(9)
+    assert patch.arrived_at == requests[0].arrived_at
+
+
+@pytest.mark.parametrize("position", [2, 3])
+def test_a_refused_mutation_fails_its_own_request_only(position: int) -> None:
+    """Either of a set's positions fails that set, and the others succeed."""
+    merger = Merger()
+    requests = [ask(merger, archive(chat)) for chat in "abc"]
+    taken(merger).settle([position])
+    assert [outcome(request) for request in requests] == [None, DeviceError, None]
+
+
+def test_a_failed_patch_fails_everybody_apart() -> None:
+    """Each request gets an error of its own to raise."""
+    merger = Merger()
+    requests = [ask(merger, archive(chat)) for chat in "aab"]
+    taken(merger).fail(DeviceError)
+    errors = []
+    for request in requests:
+        with pytest.raises(DeviceError) as raised:
+            request.waiter.wait(at_once())
+        errors.append(raised.value)
+    assert len({id(error) for error in errors}) == 3
