@@ -1,0 +1,162 @@
+"""The stand-in keeps the contract where the tests above it rely on it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from bridge.errors import BridgeCode, BridgeError
+from bridge.fake import FakeBridge
+from bridge.interface import Bridge
+
+TENANT, DEVICE = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+KEY = {"tenant_id": TENANT, "device_id": DEVICE}
+CONFIG = {"devices_dir": "", "network": {"kind": "whatsapp"}}
+CHAT = "15550001111@s.whatsapp.net"
+ARCHIVE = {"type": "archive", "chat_jid": CHAT, "archived": True, "range_at": 1}
+
+
+@pytest.fixture
+def bridge() -> FakeBridge:
+    """A started bridge with one device."""
+    bridge = FakeBridge()
+    bridge.start(CONFIG)
+    bridge.call("device.create", KEY, timeout_ms=1000)
+    return bridge
+
+
+def link(bridge: FakeBridge) -> None:
+    """Link the device."""
+    bridge.call("device.qr", KEY, timeout_ms=1000)
+    bridge.link(DEVICE, lid="200000000000001")
+
+
+def apply(bridge: FakeBridge, *mutations: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Apply mutations to the collection of archives."""
+    params = {**KEY, "collection": "regular_low", "mutations": list(mutations)}
+    return bridge.call("app_state.apply", params, timeout_ms=1000)
+
+
+def code_of(bridge: FakeBridge, method: str, params: Mapping[str, Any]) -> BridgeCode:
+    """Return the code of a call that fails."""
+    with pytest.raises(BridgeError) as raised:
+        bridge.call(method, params, timeout_ms=1000)
+    return raised.value.code
+
+
+def test_it_is_a_bridge(bridge: Bridge) -> None:
+    """It has the interface's methods."""
+    assert bridge.call("device.list", {"tenant_id": TENANT}, timeout_ms=1)["devices"]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "expected"),
+    [
+        ("device.fly", KEY, BridgeCode.UNKNOWN_METHOD),
+        ("device.status", {**KEY, "extra": 1}, BridgeCode.INVALID_ARGUMENT),
+        ("device.status", {"tenant_id": TENANT}, BridgeCode.INVALID_ARGUMENT),
+        ("device.status", {**KEY, "device_id": "X"}, BridgeCode.INVALID_ARGUMENT),
+        ("device.status", {**KEY, "device_id": TENANT}, BridgeCode.DEVICE_NOT_FOUND),
+        ("device.status", {**KEY, "tenant_id": DEVICE}, BridgeCode.DEVICE_NOT_FOUND),
+        ("device.logout", KEY, BridgeCode.DEVICE_NOT_LINKED),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    bridge: FakeBridge, method: str, params: Mapping[str, Any], expected: BridgeCode
+) -> None:
+    """Unknown methods, params and devices have codes of their own."""
+    assert code_of(bridge, method, params) is expected
+
+
+@pytest.mark.parametrize(
+    "mutations",
+    [
+        [],
+        [ARCHIVE, ARCHIVE],
+        [ARCHIVE] * 101,
+        [{**ARCHIVE, "extra": 1}],
+        [{"type": "archive", "chat_jid": CHAT, "archived": True}],
+        [{"type": "mute", "chat_jid": CHAT, "muted": True}],
+        [{"type": "fly", "chat_jid": CHAT}],
+    ],
+)
+def test_a_wrong_patch_is_refused(bridge: FakeBridge, mutations: list[dict[str, Any]]) -> None:
+    """Too few, too many, one index twice, or not of the collection."""
+    link(bridge)
+    with pytest.raises(BridgeError) as raised:
+        apply(bridge, *mutations)
+    assert raised.value.code is BridgeCode.INVALID_ARGUMENT
+
+
+def test_versions_count_patches(bridge: FakeBridge) -> None:
+    """Each accepted patch makes the next version of its collection."""
+    link(bridge)
+    assert [apply(bridge, ARCHIVE)["version"] for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("disconnected", BridgeCode.DEVICE_NOT_CONNECTED),
+        ("logged_out", BridgeCode.DEVICE_LOGGED_OUT),
+        ("replaced", BridgeCode.DEVICE_REPLACED),
+        ("banned", BridgeCode.DEVICE_BANNED),
+        ("outdated", BridgeCode.DEVICE_OUTDATED),
+    ],
+)
+def test_the_status_decides_the_code(bridge: FakeBridge, status: str, expected: BridgeCode) -> None:
+    """A device that is not connected takes no patch."""
+    link(bridge)
+    bridge.set_status(DEVICE, status)
+    with pytest.raises(BridgeError) as raised:
+        apply(bridge, ARCHIVE)
+    assert raised.value.code is expected
+
+
+def test_a_batch_comes_again_until_it_is_acknowledged(bridge: FakeBridge) -> None:
+    """Unchanged, with its number; spool ids rise, and fleeting events have none."""
+    link(bridge)
+    batch = bridge.next_events(0, timeout_ms=0)
+    assert bridge.next_events(0, timeout_ms=0) is batch
+    spooled = [event.spool_id for event in batch.events if event.spool_id is not None]
+    assert spooled == sorted(set(spooled))
+    assert {event.type for event in batch.events if event.spool_id is None} == {"qr.generated"}
+    nothing = bridge.next_events(batch.number, timeout_ms=0)
+    assert (nothing.number, nothing.events) == (batch.number, ())
+
+
+def test_a_next_process_finds_what_was_not_acknowledged(bridge: FakeBridge) -> None:
+    """Spooled events survive, fleeting ones don't, and the keys are there."""
+    link(bridge)
+    batch = bridge.next_events(0, timeout_ms=0)
+    successor = bridge.reopen()
+    successor.start(CONFIG)
+    again = successor.next_events(0, timeout_ms=0)
+    assert again.events == tuple(event for event in batch.events if event.spool_id is not None)
+    assert successor.call("device.status", KEY, timeout_ms=1000)["status"] == "disconnected"
+
+
+def test_a_stopped_bridge_answers_so(bridge: FakeBridge) -> None:
+    """Calls and the wait for events end with STOPPED, also before the start."""
+    bridge.stop(deadline_ms=0)
+    assert code_of(bridge, "device.status", KEY) is BridgeCode.STOPPED
+    with pytest.raises(BridgeError):
+        bridge.next_events(0, timeout_ms=60_000)
+    assert code_of(FakeBridge(), "device.status", KEY) is BridgeCode.STOPPED
+
+
+def test_a_held_call_ends_at_its_timeout(bridge: FakeBridge) -> None:
+    """What may have been sent has an unknown outcome, anything else has not begun."""
+    link(bridge)
+    with bridge.hold("app_state.apply"), bridge.hold("device.status"):
+        patch = {**KEY, "collection": "regular_low", "mutations": [ARCHIVE]}
+        for method, params, expected in (
+            ("app_state.apply", patch, BridgeCode.OUTCOME_UNKNOWN),
+            ("device.status", KEY, BridgeCode.DEADLINE_EXCEEDED),
+        ):
+            with pytest.raises(BridgeError) as raised:
+                bridge.call(method, params, timeout_ms=1)
+            assert raised.value.code is expected
