@@ -80,7 +80,6 @@ func (s *stream) login(payload *waWa6.ClientPayload) {
 		d.stream, d.active = s, false
 		b.send(s, waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 			"t": time.Now().Unix(), "lid": a.lidOf(id), "location": "sim",
-			"companion_enc_static": "", "props": "1",
 		}})
 	})
 	if !welcome {
