@@ -13,7 +13,7 @@ from app.context import context
 from app.lifecycle import State
 from app.logs import hash_jid
 from sessions.deadline import Deadline
-from sessions.errors import ShuttingDown, StorageUnavailable
+from sessions.errors import NotFound, ShuttingDown, StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,12 @@ def begin() -> None:
     g.started = time.monotonic()
     g.deadline = Deadline.after(context().settings.request_timeout)
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def refuse_doubled_slash() -> None:
+    """Answer 404 to a path that begins with two slashes; werkzeug would take them for one."""
+    if request.environ.get("PATH_INFO", "").startswith("//"):
+        raise NotFound
 
 
 def check_gate() -> None:
@@ -78,6 +84,7 @@ def _chat() -> dict[str, str]:
 def register_request_hooks(app: Flask) -> None:
     """Run these around every request, in this order."""
     app.before_request(begin)
+    app.before_request(refuse_doubled_slash)
     app.before_request(check_gate)
     app.after_request(finish)
     app.teardown_request(forget)

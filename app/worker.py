@@ -88,12 +88,13 @@ class Worker(ThreadWorker):
             log.debug("answer_not_sent")
 
 
-def limit_waiting(listener: Any) -> None:
-    """Let the sockets that this one accepts wait ten seconds for a read or a write at most.
+def limit_waiting(listener: Any, seconds: float = SOCKET_TIMEOUT_SECONDS) -> None:
+    """Let the sockets that this one accepts wait so long for a read or a write at most.
 
     The kernel hands the options on. They work below Python's own time-outs, which gunicorn resets.
     """
-    limit = struct.pack("ll", SOCKET_TIMEOUT_SECONDS, 0)
+    whole, fraction = divmod(seconds, 1)
+    limit = struct.pack("ll", int(whole), int(fraction * 1_000_000))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, current_app
 from flask_smorest import Api
 from werkzeug.exceptions import NotFound
 
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
-SERVED = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+SERVED = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
@@ -74,7 +78,7 @@ def show_asset(name: str) -> Response:
     """Answer with one of Swagger UI's files."""
     if name not in SERVED:
         raise NotFound
-    return send_from_directory(ASSETS, name)
+    return current_app.response_class((ASSETS / name).read_bytes(), mimetype=SERVED[name])
 
 
 def _restrict(response: Response) -> Response:

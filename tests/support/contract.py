@@ -36,17 +36,17 @@ class CheckedClient(FlaskClient):
         return response
 
     def _operation(self, response: TestResponse) -> dict[str, Any] | None:
+        path = response.request.environ["PATH_INFO"]
         adapter = self.application.url_map.bind("localhost")
         try:
-            rule, _ = adapter.match(
-                response.request.path, method=response.request.method, return_rule=True
-            )
+            rule, _ = adapter.match(path, method=response.request.method, return_rule=True)
         except HTTPException:
             return None
-        path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        found: dict[str, Any] | None = (
-            document()["paths"].get(path, {}).get(response.request.method.lower())
-        )
+        if path.startswith("//"):
+            return None
+        template = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+        methods = document()["paths"].get(template, {})
+        found: dict[str, Any] | None = methods.get(response.request.method.lower())
         return found
 
 
