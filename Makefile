@@ -19,7 +19,7 @@ BAILEYS := tests/baileys/node_modules/.package-lock.json
 GO_MODULE := bridge/go/go.mod bridge/go/go.sum
 LIBRARY_SOURCES := $(shell find bridge/go/cmd/wabridge bridge/go/rpc bridge/go/wa -name '*.go' ! -name '*_test.go' 2>/dev/null)
 WASIM_SOURCES := $(shell find bridge/go/cmd/wasim bridge/go/sim -name '*.go' ! -name '*_test.go' 2>/dev/null)
-GO_RUN = cd bridge/go && GOTOOLCHAIN=local GOFLAGS=-mod=readonly $(CURDIR)/$(GO_TOOL)
+GO_RUN = cd bridge/go && GOFLAGS='-mod=readonly -buildvcs=false' $(CURDIR)/$(GO_TOOL)
 
 .PHONY: help install bridge simulator run demo test test-go test-python lint types openapi lock clean
 
@@ -68,15 +68,15 @@ $(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
 	@touch $@
 
 $(STATICCHECK): .ci/staticcheck/go.mod .ci/staticcheck/go.sum | $(GO_TOOL)
-	cd .ci/staticcheck && GOTOOLCHAIN=local $(CURDIR)/$(GO_TOOL) build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+	cd .ci/staticcheck && $(CURDIR)/$(GO_TOOL) build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
 
 lint: $(INSTALLED) $(GO_TOOL) $(STATICCHECK) ## Check style, import rules and formatting
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-	@unformatted=$$(find bridge/go -name '*.go' -print0 | xargs -0 $$(dirname $$(readlink -f $(GO_TOOL)))/gofmt -l); \
+	@unformatted=$$(find bridge/go -name '*.go' -print0 | xargs -0 $$($(GO_TOOL) env GOROOT)/bin/gofmt -l); \
 		test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }
-	cd bridge/go && PATH=$$(dirname $$(readlink -f $(CURDIR)/$(GO_TOOL))):$$PATH GOTOOLCHAIN=local $(CURDIR)/$(STATICCHECK) ./...
+	cd bridge/go && PATH=$$($(GO_TOOL) env GOROOT)/bin:$$PATH GOTOOLCHAIN=local $(CURDIR)/$(STATICCHECK) ./...
 
 types: $(INSTALLED) ## Check the types
 	$(VENV)/bin/mypy

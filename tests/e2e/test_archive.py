@@ -251,9 +251,9 @@ def test_device_not_linked(caller: Caller) -> None:
 
 
 def test_no_device(caller: Caller) -> None:
-    """A user without any device is told so."""
+    """A user without any device is told that nothing is linked, as for a new device."""
     answer = caller.archive(CHAT)
-    assert (answer.status_code, answer.json()["error_code"]) == (404, "DEVICE_NOT_FOUND")
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "DEVICE_NOT_LINKED")
 
 
 def test_device_not_connected(linked: Caller, phone: Phone) -> None:
