@@ -76,7 +76,7 @@ lint: $(INSTALLED) $(GO_TOOL) $(STATICCHECK) ## Check style, import rules and fo
 	$(VENV)/bin/lint-imports
 	@unformatted=$$(find bridge/go -name '*.go' -print0 | xargs -0 $$($(GO_TOOL) env GOROOT)/bin/gofmt -l); \
 		test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }
-	cd bridge/go && PATH=$$($(GO_TOOL) env GOROOT)/bin:$$PATH GOTOOLCHAIN=local $(CURDIR)/$(STATICCHECK) ./...
+	cd bridge/go && PATH=$$($(CURDIR)/$(GO_TOOL) env GOROOT)/bin:$$PATH GOTOOLCHAIN=local $(CURDIR)/$(STATICCHECK) ./...
 
 types: $(INSTALLED) ## Check the types
 	$(VENV)/bin/mypy
