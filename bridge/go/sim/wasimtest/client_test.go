@@ -127,3 +127,9 @@ func eventually(t *testing.T, what string, condition func() bool) {
 		}
 	}
 }
+
+// internals lets a test send what no method of the client sends.
+func internals(c *client) *whatsmeow.DangerousInternalClient {
+	//lint:ignore SA1019 dangerous is what these tests need
+	return c.DangerousInternals()
+}

@@ -71,7 +71,7 @@ func TestDelayIsPipelined(t *testing.T) {
 }
 
 func ping(c *client) error {
-	_, err := c.DangerousInternals().SendIQ(context.Background(), whatsmeow.DangerousInfoQuery{
+	_, err := internals(c).SendIQ(context.Background(), whatsmeow.DangerousInfoQuery{
 		Namespace: "w:p", Type: "get", To: types.ServerJID, Content: []waBinary.Node{{Tag: "ping"}},
 	})
 	return err
@@ -128,7 +128,7 @@ func TestUnknownRequestIsAViolation(t *testing.T) {
 	s := wasimtest.New(t, wasimtest.AllowViolations())
 	account := s.AddAccount(wasimtest.Spec{})
 	c := seeded(t, s, account)
-	_, err := c.DangerousInternals().SendIQ(context.Background(), whatsmeow.DangerousInfoQuery{
+	_, err := internals(c).SendIQ(context.Background(), whatsmeow.DangerousInfoQuery{
 		Namespace: "w:unheard", Type: "get", To: types.ServerJID,
 	})
 	var refusal *whatsmeow.IQError
