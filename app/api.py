@@ -8,6 +8,7 @@ from typing import Any
 
 import flask_smorest
 from flask import Flask, Response
+from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -67,19 +68,27 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = RequestParser()
 
+    def arguments(self, schema: type[Schema], **options: Any) -> Callable[[Any], Any]:
+        """Parse with one instance of the schema; made at every request it costs a tenth of it."""
+        decorate: Callable[[Any], Any] = super().arguments(schema(), **options)
+        return decorate
+
     def errors(self, *codes: ErrorCode) -> Callable[[Any], Any]:
         """Document errors with an example each, besides those that every operation can give."""
+        told = (*ALWAYS, *codes)
 
         def decorate(view: Any) -> Any:
-            for status in sorted({STATUSES[code] for code in (*ALWAYS, *codes)}):
-                members = [code for code in (*ALWAYS, *codes) if STATUSES[code] is status]
-                view = self.alt_response(
+            documented = view
+            for status in sorted({STATUSES[code] for code in told}):
+                members = [code for code in told if STATUSES[code] is status]
+                documented = self.alt_response(
                     int(status),
                     schema=Error,
                     description=", ".join(members),
                     examples={code.value: build_example(code) for code in members},
                     headers=_describe_headers(members),
-                )(view)
+                )(documented)
+            view._apidoc = documented._apidoc
             return view
 
         return decorate

@@ -97,7 +97,7 @@ def tenant_token_required(view: View) -> View:
         )
         return view(principal, *args, **kwargs)
 
-    return Blueprint.doc(security=[{"token": []}])(wrapper)  # type: ignore[no-any-return]
+    return _documented(wrapper, security=[{"token": []}])
 
 
 def master_token_required(view: View) -> View:
@@ -108,4 +108,10 @@ def master_token_required(view: View) -> View:
         context().authenticator.require_master(request.headers.get("Authorization"))
         return view(*args, **kwargs)
 
-    return Blueprint.doc(security=[{"master_token": []}])(wrapper)  # type: ignore[no-any-return]
+    return _documented(wrapper, security=[{"master_token": []}])
+
+
+def _documented(view: Any, **document: Any) -> View:
+    view._apidoc = Blueprint.doc(**document)(view)._apidoc
+    found: View = view
+    return found
