@@ -1,16 +1,15 @@
 """Group commit: many requests for changes of one collection become few patches.
 
-A request brings the *set* of mutations that its command means. While a patch is in flight, sets
-gather here; a set that overlaps a waiting one of the same chat takes its place, together with the
-requests that wait for it. Thus no index is twice in a patch, which would break its hash at every
-verifier.
+A request brings the *set* of mutations that its command means. While a patch is in flight, requests
+gather here; those for one chat are laid over each other when the next patch is taken, so that no
+index is twice in it, which would break its hash at every verifier. Whoever has left by then has no
+part in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from sessions.deadline import Deadline
@@ -48,33 +47,42 @@ class MutationRequest:
     waiter: Waiter[None]
     arrived_at: float
 
+    @property
+    def chat_jid(self) -> str:
+        """The chat that all its mutations are about."""
+        return self.mutations[0].chat_jid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MutationSet:
-    """Mutations that go together, and the requests that they decide: the newest made them."""
+    """What the requests for one chat mean together, and these requests, the newest last."""
 
     mutations: Sequence[Mutation]
     requests: Sequence[MutationRequest]
 
-    @property
-    def waited_for_by(self) -> list[MutationRequest]:
-        """The requests that still wait."""
-        return [request for request in self.requests if not request.waiter.is_settled]
+    @classmethod
+    def merge(cls, requests: Sequence[MutationRequest]) -> MutationSet:
+        """Lay the requests over each other, so that of each index the newest mutation is left.
 
-    def overlaps(self, mutations: Iterable[Mutation]) -> bool:
-        """Whether any of the mutations overwrites one of this set."""
-        own = {mutation.index for mutation in self.mutations}
-        return any(mutation.index in own for mutation in mutations)
-
-    def accept(self) -> None:
-        """Let the requests succeed."""
-        for request in self.requests:
-            request.waiter.succeed(None)
+        Accepted, the set leaves the chat as its requests would have one after the other.
+        """
+        newest: dict[tuple[str, str], Mutation] = {}
+        for request in requests:
+            newest.update({mutation.index: mutation for mutation in request.mutations})
+        return cls(tuple(newest.values()), tuple(requests))
 
     def fail(self, make_error: Callable[[], ServiceError]) -> None:
         """Let the requests fail, each with an error of its own."""
         for request in self.requests:
             request.waiter.fail(make_error())
+
+    def settle(self, refused: Container[tuple[str, str]]) -> None:
+        """Let each request succeed unless an index that it sets was refused."""
+        for request in self.requests:
+            if any(mutation.index in refused for mutation in request.mutations):
+                request.waiter.fail(DeviceError())
+            else:
+                request.waiter.succeed(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,68 +105,56 @@ class Patch:
 
     def settle(self, rejected: Iterable[int]) -> None:
         """Hand out the outcome of an accepted patch, of which these positions were refused."""
-        refused = set(rejected)
-        position = 0
+        mutations = self.mutations
+        refused = {mutations[position].index for position in rejected}
         for one in self.sets:
-            own = range(position, position + len(one.mutations))
-            position = own.stop
-            if refused.isdisjoint(own):
-                one.accept()
-            else:
-                one.fail(DeviceError)
+            one.settle(refused)
 
 
 class Merger:
-    """The sets of one collection that wait for a patch: no index is in two of them."""
+    """The requests of one collection that wait for a patch, by chat in the order of arrival."""
 
     def __init__(self) -> None:
-        self._sets: list[MutationSet] = []
+        self._chats: dict[str, list[MutationRequest]] = {}
 
     def add(self, request: MutationRequest) -> None:
-        """Take a request's set in, in the place of the waiting ones that it overlaps."""
-        self._drop_unwaited()
-        overlapped = [one for one in self._sets if one.overlaps(request.mutations)]
-        earlier = chain.from_iterable(one.requests for one in overlapped)
-        merged = MutationSet(request.mutations, (*earlier, request))
-        if not overlapped:
-            self._sets.append(merged)
-            return
-        # The oldest one's place: a chat that is changed again and again must not lose its turn.
-        self._sets[self._sets.index(overlapped[0])] = merged
-        gone = set(overlapped)
-        self._sets = [one for one in self._sets if one not in gone]
+        """Take a request in, beside those for the same chat that wait already."""
+        earlier = self._chats.get(request.chat_jid, [])
+        if not _waiting_in(earlier):
+            self._chats.pop(request.chat_jid, None)
+        # A chat that is changed again and again keeps its turn.
+        self._chats.setdefault(request.chat_jid, []).append(request)
 
     def take(self) -> Patch | None:
         """Give the next patch: the sets in order, as many as fit."""
-        self._drop_unwaited()
-        if not self._sets:
+        taken: list[MutationSet] = []
+        room = MAX_MUTATIONS
+        for chat_jid, requests in list(self._chats.items()):
+            one = MutationSet.merge(_waiting_in(requests))
+            room -= len(one.mutations)
+            if room < 0:
+                break
+            del self._chats[chat_jid]
+            if one.requests:
+                taken.append(one)
+        if not taken:
             return None
-        taken = self._first_that_fit()
-        self._sets = self._sets[len(taken) :]
-        # Those who left count too: their deadlines are over, so they never are the latest.
-        requests = [request for one in taken for request in one.requests]
+        members = [request for one in taken for request in one.requests]
         return Patch(
             sets=taken,
-            deadline=max(request.deadline for request in requests),
-            arrived_at=min(request.arrived_at for request in requests),
+            deadline=max(request.deadline for request in members),
+            arrived_at=min(request.arrived_at for request in members),
         )
 
     def waiting(self) -> int:
         """Count the requests that wait."""
-        return sum(len(one.waited_for_by) for one in self._sets)
+        return sum(len(_waiting_in(requests)) for requests in self._chats.values())
 
     def oldest_at(self) -> float | None:
         """Say when the oldest of them came."""
-        waited = (request for one in self._sets for request in one.waited_for_by)
+        waited = (one for requests in self._chats.values() for one in _waiting_in(requests))
         return min((request.arrived_at for request in waited), default=None)
 
-    def _first_that_fit(self) -> list[MutationSet]:
-        room = MAX_MUTATIONS
-        for count, one in enumerate(self._sets):
-            room -= len(one.mutations)
-            if room < 0:
-                return self._sets[:count]
-        return list(self._sets)
 
-    def _drop_unwaited(self) -> None:
-        self._sets = [one for one in self._sets if one.waited_for_by]
+def _waiting_in(requests: Iterable[MutationRequest]) -> list[MutationRequest]:
+    return [request for request in requests if not request.waiter.is_settled]

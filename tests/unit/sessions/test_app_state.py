@@ -61,6 +61,11 @@ def taken(merger: Merger) -> Patch:
     return patch
 
 
+def set_by(patch: Patch) -> dict[str, object]:
+    """Return what a patch of one chat sets, by type."""
+    return {mutation.type: mutation.values for mutation in patch.mutations}
+
+
 def test_chats_travel_together() -> None:
     """What waits for a patch goes into one, in order, and both requests succeed with it."""
     merger = Merger()
@@ -72,33 +77,31 @@ def test_chats_travel_together() -> None:
     assert [outcome(request) for request in requests] == [None, None]
 
 
-def test_a_newer_command_takes_the_place_of_a_waiting_one() -> None:
-    """Its whole set replaces the older one's, and the older request succeeds with it."""
+def test_a_newer_command_overrules_a_waiting_one() -> None:
+    """The chat ends as if both had been sent: brought back, and unpinned by the archiving."""
     merger = Merger()
     older, newer = ask(merger, archive("a")), ask(merger, unarchive("a"))
     patch = taken(merger)
-    assert patch.mutations == [*unarchive("a")]
+    assert set_by(patch) == {"archive": {"archived": False}, "pin": {"pinned": False}}
     patch.settle([])
     assert (outcome(older), outcome(newer)) == (None, None)
 
 
-def test_a_command_can_replace_several() -> None:
-    """Sets of one chat that don't overlap wait side by side, until one overlaps both."""
+def test_what_a_newer_command_leaves_alone_is_sent() -> None:
+    """An archiving is not lost because an unpinning came before it was sent."""
     merger = Merger()
-    ask(merger, unarchive("a"))
-    ask(merger, unpin("a"))
-    assert len(merger._sets) == 2
     ask(merger, archive("a"))
-    assert taken(merger).mutations == [*archive("a")]
+    ask(merger, unpin("a"))
+    assert set_by(taken(merger)) == {"archive": {"archived": True}, "pin": {"pinned": False}}
 
 
-def test_a_replaced_chat_keeps_its_turn() -> None:
+def test_a_chat_that_is_changed_again_keeps_its_turn() -> None:
     """A chat that is changed again and again doesn't move behind the others."""
     merger = Merger()
     for chat in ("a", "b"):
         ask(merger, archive(chat))
     ask(merger, unarchive("a"))
-    assert taken(merger).mutations == [*unarchive("a"), *archive("b")]
+    assert [one.requests[0].chat_jid for one in taken(merger).sets] == ["a", "b"]
 
 
 def test_what_is_in_flight_is_not_merged() -> None:
@@ -133,13 +136,13 @@ def test_what_nobody_waits_for_is_not_sent() -> None:
     assert merger.take() is None
 
 
-def test_a_replaced_request_still_waits_for_the_set() -> None:
-    """The set is sent when its own request has left but one that it replaced waits."""
+def test_who_has_left_has_no_part_in_the_patch() -> None:
+    """A command whose request left before the patch was taken overrules nothing."""
     merger = Merger()
     older, newer = ask(merger, archive("a")), ask(merger, unarchive("a"))
     leave(newer)
     patch = taken(merger)
-    assert patch.mutations == [*unarchive("a")]
+    assert patch.mutations == [*archive("a")]
     patch.settle([])
     assert (outcome(older), outcome(newer)) == (None, DeviceTimeout)
 
@@ -160,6 +163,14 @@ def test_a_refused_mutation_fails_its_own_request_only(position: int) -> None:
     requests = [ask(merger, archive(chat)) for chat in "abc"]
     taken(merger).settle([position])
     assert [outcome(request) for request in requests] == [None, DeviceError, None]
+
+
+def test_a_refused_mutation_spares_those_who_did_not_ask_for_it() -> None:
+    """Of two requests for one chat only the one that set the refused index fails."""
+    merger = Merger()
+    first, second = ask(merger, unarchive("a")), ask(merger, unpin("a"))
+    taken(merger).settle([1])
+    assert (outcome(first), outcome(second)) == (None, DeviceError)
 
 
 def test_a_failed_patch_fails_everybody_apart() -> None:
