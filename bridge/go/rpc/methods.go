@@ -11,11 +11,13 @@ type method struct {
 	name string
 	// maySend marks what may have reached WhatsApp when its deadline passes.
 	maySend bool
-	run     func(ctx context.Context, bridge *wa.Bridge, params []byte) (any, error)
+	run     runner
 }
 
+type runner func(ctx context.Context, bridge *wa.Bridge, params []byte) (any, error)
+
 // typed makes a method's run of a function that takes its params decoded and checked.
-func typed[P any](f func(context.Context, *wa.Bridge, P) (any, error)) func(context.Context, *wa.Bridge, []byte) (any, error) {
+func typed[P any](f func(context.Context, *wa.Bridge, P) (any, error)) runner {
 	return func(ctx context.Context, bridge *wa.Bridge, text []byte) (any, error) {
 		var params P
 		if err := decodeStrict(text, &params); err != nil {

@@ -11,6 +11,9 @@ import (
 	"wuts/wa/engine"
 )
 
+// none goes with an error.
+var none appstate.MutationInfo
+
 // mutationKind is one row of the table of typed mutations in docs/bridge.md.
 type mutationKind struct {
 	collection appstate.WAPatchName
@@ -45,14 +48,14 @@ func parseMutation(collection string, text []byte) (appstate.MutationInfo, error
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(text, &tagged); err != nil {
-		return appstate.MutationInfo{}, refuse(err)
+		return none, refuse(err)
 	}
 	kind, known := mutationKinds[tagged.Type]
 	if !known {
-		return appstate.MutationInfo{}, invalid("type: no such mutation")
+		return none, invalid("type: no such mutation")
 	}
 	if string(kind.collection) != collection {
-		return appstate.MutationInfo{}, invalid("type: belongs to collection %s", kind.collection)
+		return none, invalid("type: belongs to collection %s", kind.collection)
 	}
 	return kind.parse(text)
 }
@@ -102,9 +105,12 @@ func parseArchive(text []byte) (appstate.MutationInfo, error) {
 		Archived *bool `json:"archived"`
 		RangeAt  int64 `json:"range_at"`
 	}
-	err := decodeStrict(text, &fields)
-	if err = errors.Join(err, fields.check(fields.Archived, "archived"), checkMoment(fields.RangeAt, "range_at")); err != nil {
-		return appstate.MutationInfo{}, err
+	if err := decodeStrict(text, &fields); err != nil {
+		return none, err
+	}
+	err := errors.Join(fields.check(fields.Archived, "archived"), checkMoment(fields.RangeAt, "range_at"))
+	if err != nil {
+		return none, err
 	}
 	return engine.BuildArchive(fields.ChatJID.JID, *fields.Archived, time.UnixMilli(fields.RangeAt)), nil
 }
@@ -114,9 +120,11 @@ func parsePin(text []byte) (appstate.MutationInfo, error) {
 		chatField
 		Pinned *bool `json:"pinned"`
 	}
-	err := decodeStrict(text, &fields)
-	if err = errors.Join(err, fields.check(fields.Pinned, "pinned")); err != nil {
-		return appstate.MutationInfo{}, err
+	if err := decodeStrict(text, &fields); err != nil {
+		return none, err
+	}
+	if err := fields.check(fields.Pinned, "pinned"); err != nil {
+		return none, err
 	}
 	return engine.BuildPin(fields.ChatJID.JID, *fields.Pinned), nil
 }
@@ -127,9 +135,12 @@ func parseRead(text []byte) (appstate.MutationInfo, error) {
 		Read    *bool `json:"read"`
 		RangeAt int64 `json:"range_at"`
 	}
-	err := decodeStrict(text, &fields)
-	if err = errors.Join(err, fields.check(fields.Read, "read"), checkMoment(fields.RangeAt, "range_at")); err != nil {
-		return appstate.MutationInfo{}, err
+	if err := decodeStrict(text, &fields); err != nil {
+		return none, err
+	}
+	err := errors.Join(fields.check(fields.Read, "read"), checkMoment(fields.RangeAt, "range_at"))
+	if err != nil {
+		return none, err
 	}
 	return engine.BuildRead(fields.ChatJID.JID, *fields.Read, time.UnixMilli(fields.RangeAt)), nil
 }
@@ -140,15 +151,18 @@ func parseMute(text []byte) (appstate.MutationInfo, error) {
 		Muted      *bool  `json:"muted"`
 		MutedUntil *int64 `json:"muted_until"`
 	}
-	err := errors.Join(decodeStrict(text, &fields), fields.check(fields.Muted, "muted"))
-	var until *time.Time
-	if fields.MutedUntil != nil {
-		err = errors.Join(err, checkMoment(*fields.MutedUntil, "muted_until"))
-		moment := time.UnixMilli(*fields.MutedUntil)
-		until = &moment
+	if err := decodeStrict(text, &fields); err != nil {
+		return none, err
 	}
-	if err != nil {
-		return appstate.MutationInfo{}, err
+	if err := fields.check(fields.Muted, "muted"); err != nil {
+		return none, err
 	}
-	return engine.BuildMute(fields.ChatJID.JID, *fields.Muted, until), nil
+	if fields.MutedUntil == nil {
+		return engine.BuildMute(fields.ChatJID.JID, *fields.Muted, nil), nil
+	}
+	if err := checkMoment(*fields.MutedUntil, "muted_until"); err != nil {
+		return none, err
+	}
+	until := time.UnixMilli(*fields.MutedUntil)
+	return engine.BuildMute(fields.ChatJID.JID, *fields.Muted, &until), nil
 }

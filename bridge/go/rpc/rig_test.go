@@ -197,6 +197,7 @@ func (d device) awaitStatus(from int, status string) (wa.DeviceStatus, int) {
 	d.t.Helper()
 	var found wa.DeviceStatus
 	_, next := d.await(from, func(event wa.Event) bool {
+		found = wa.DeviceStatus{}
 		return event.DeviceID == d.key.DeviceID && event.Type == "device.status" &&
 			json.Unmarshal(event.Data, &found) == nil && found.Status == status
 	})

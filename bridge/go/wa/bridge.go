@@ -251,6 +251,9 @@ func (b *Bridge) release(events []Event) error {
 		if err == nil {
 			err = tenant.store.release(b.ctx, spoolID)
 		}
+		if errors.Is(err, ErrDeviceNotFound) {
+			continue // the tenant was erased, and its spool with it
+		}
 		if err != nil {
 			return fmt.Errorf("freeing spooled events: %w", err)
 		}

@@ -2,7 +2,6 @@ package wa
 
 import (
 	"context"
-	"fmt"
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -20,10 +19,12 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 	tenant := c.link.session.tenant
 	isNew := !device.Initialized
 	err := tenant.store.db.DoTxn(context.WithoutCancel(ctx), nil, func(ctx context.Context) error {
+		prepare := tenant.store.checkOwner
 		if isNew {
-			if err := tenant.store.claim(ctx, c.link.session.deviceID, *device.ID); err != nil {
-				return fmt.Errorf("claiming the JID: %w", err)
-			}
+			prepare = tenant.store.claim
+		}
+		if err := prepare(ctx, c.link.session.deviceID, *device.ID); err != nil {
+			return err
 		}
 		return tenant.store.container.PutDevice(ctx, device)
 	})
@@ -38,10 +39,15 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 	return nil
 }
 
-// DeleteDevice erases a device's keys. Only a logout by the server comes through here.
+// DeleteDevice erases a device's keys and always returns an error, errErased if it succeeded. On success
+// whatsmeow would replace the device's fields while its other goroutines read them.
 func (c deviceContainer) DeleteDevice(ctx context.Context, device *store.Device) error {
 	session := c.link.session
-	return session.tenant.store.erase(context.WithoutCancel(ctx), session.deviceID, *device.ID, reasonUnlinked)
+	err := session.tenant.store.erase(context.WithoutCancel(ctx), session.deviceID, *device.ID, reasonUnlinked)
+	if err != nil {
+		return err
+	}
+	return errErased
 }
 
 // noSecrets keeps no message secrets: they come from message content, which is never stored.

@@ -21,6 +21,7 @@ var (
 	ErrStopped             = errors.New("the bridge is stopped")
 	ErrPanicked            = errors.New("a defect was caught")
 
+	errErased    = errors.New("the device's keys are erased")
 	errQueueFull = errors.New("the event queue stayed full")
 )
 

@@ -70,7 +70,8 @@ func (s *session) unlink(l *link, timeout time.Duration) bool {
 	if l.isUp.Load() && l.client.IsConnected() {
 		ctx, cancel := context.WithTimeout(l.ctx, timeout)
 		defer cancel()
-		confirmed = l.client.Logout(ctx) == nil
+		// Once the server has agreed whatsmeow erases the keys, and only that ends in this error.
+		confirmed = errors.Is(l.client.Logout(ctx), errErased)
 	}
 	s.erase(l, reasonRequested)
 	return confirmed

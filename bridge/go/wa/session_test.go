@@ -60,6 +60,23 @@ func (r *reader) await(fits func(Event) bool) (Event, []string) {
 	}
 }
 
+// awaitSettled waits until a device that was just linked is connected and its collections are in order,
+// so that no message to or from the phone is under way any more.
+func (r *reader) awaitSettled() {
+	r.t.Helper()
+	r.await(isStatus(StatusConnected))
+	for settled := map[string]bool{}; len(settled) < len(syncd.Names); {
+		event, _ := r.await(isKind("app_state.status"))
+		var data collectionData
+		if err := json.Unmarshal(event.Data, &data); err != nil {
+			r.t.Fatal(err)
+		}
+		if data.State == "ok" {
+			settled[data.Collection] = true
+		}
+	}
+}
+
 func isStatus(status string) func(Event) bool {
 	return func(event Event) bool {
 		var data DeviceStatus
@@ -156,7 +173,7 @@ func TestLoginTimeout(t *testing.T) {
 	key := newKey(t, b)
 	number := linkDevice(t, b, key, phone)
 	events := newReader(t, b)
-	events.await(isStatus(StatusConnected))
+	events.awaitSettled()
 	simulator.Fault(faults.Rule{Direction: "out", Tag: "success", Times: 1, Action: "swallow", When: "before"})
 	if err := phone.Drop(number); err != nil {
 		t.Fatal(err)
@@ -179,13 +196,14 @@ func TestQueueStaysFull(t *testing.T) {
 	b := openBridge(t, config)
 	key := newKey(t, b)
 	linkDevice(t, b, key, phone)
+	events := newReader(t, b)
+	events.awaitSettled()
 	for i := range 2 * config.SpoolLimit {
 		if _, err := phone.Write("regular_low", archivedByThePhone(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	awaitSpooled(t, b.tenants[key.TenantID], isKind("events.gap"))
-	events := newReader(t, b)
 	events.await(isKind("events.gap"))
 	events.await(isStatus(StatusDisconnected))
 	events.await(isStatus(StatusConnected))
@@ -222,7 +240,7 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	b := openBridge(t, simulatedConfig(t, simulator))
 	key := newKey(t, b)
 	number := linkDevice(t, b, key, phone)
-	newReader(t, b).await(isStatus(StatusConnected))
+	newReader(t, b).awaitSettled()
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {

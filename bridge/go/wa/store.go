@@ -147,6 +147,19 @@ func (t *tenantStore) erase(ctx context.Context, deviceID string, jid types.JID,
 	return storageError(err)
 }
 
+// checkOwner refuses to save keys that were erased meanwhile.
+func (t *tenantStore) checkOwner(ctx context.Context, deviceID string, jid types.JID) error {
+	var owned bool
+	const query = "SELECT EXISTS(SELECT 1 FROM wuts_devices WHERE device_id=$1 AND jid=$2)"
+	if err := t.db.QueryRow(ctx, query, deviceID, jid).Scan(&owned); err != nil {
+		return err
+	}
+	if !owned {
+		return errErased
+	}
+	return nil
+}
+
 // claim makes a JID this device's own before its keys are saved. Old keys of a JID that WhatsApp has
 // given out again are deleted: whatsmeow would keep them in place of the new ones.
 func (t *tenantStore) claim(ctx context.Context, deviceID string, jid types.JID) error {

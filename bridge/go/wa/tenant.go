@@ -65,6 +65,12 @@ func (t *tenant) session(deviceID string) (*session, bool) {
 	return found, ok
 }
 
+func (t *tenant) remove(deviceID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.sessions, deviceID)
+}
+
 func (t *tenant) allSessions() []*session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
