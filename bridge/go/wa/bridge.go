@@ -27,6 +27,8 @@ type Bridge struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	counters counters
+
 	mu      sync.Mutex
 	tenants map[string]*tenant
 }

@@ -78,6 +78,7 @@ func (l *link) install() {
 		OnStatus: l.onStatus,
 		Go:       s.spawn.Go,
 		Log:      s.log,
+		Counters: &s.counters.engine,
 	})
 	s.spawn.Go("engine", func() { l.engine.Run(l.ctx) })
 }

@@ -164,6 +164,13 @@ func (q *queue) take() (Batch, error) {
 	return q.batch, nil
 }
 
+// length is how many events wait for the reader or for his acknowledgement.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.pending) + len(q.batch.Events)
+}
+
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

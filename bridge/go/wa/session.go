@@ -35,6 +35,7 @@ type session struct {
 	timing   Timing
 	spawn    *spawner
 	log      *slog.Logger
+	counters *counters
 	mailbox  *mailbox
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -70,6 +71,7 @@ func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 		http:     b.http,
 		timing:   b.config.Timing,
 		spawn:    b.spawn,
+		counters: &b.counters,
 		log:      t.log.With("device_id", row.deviceID),
 		mailbox:  newMailbox(),
 		state:    row.status,

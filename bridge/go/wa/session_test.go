@@ -265,6 +265,27 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	phone.WaitOnline(number)
 }
 
+// A loss that is reported of a socket that is open after all is healed by a new connection.
+func TestLossReportedByMistake(t *testing.T) {
+	simulator := wasimtest.New(t)
+	phone := simulator.AddAccount(wasimtest.Spec{PN: "15550001111", Name: "Ada"})
+	b := openBridge(t, simulatedConfig(t, simulator))
+	key := newKey(t, b)
+	linkDevice(t, b, key, phone)
+	events := newReader(t, b)
+	events.awaitSettled()
+	s, ok := b.tenants[key.TenantID].session(key.DeviceID)
+	if !ok {
+		t.Fatal("there is no session")
+	}
+	s.mailbox.post(func() { s.lost(s.link, reasonLost) })
+	events.await(isStatus(StatusDisconnected))
+	events.await(isStatus(StatusConnected))
+	if status := s.status(); !status.Connected {
+		t.Errorf("status is %+v", status)
+	}
+}
+
 // Close comes back although the server never answers, and a later call is refused.
 func TestCloseWhileDialling(t *testing.T) {
 	simulator := wasimtest.New(t)

@@ -14,6 +14,11 @@ const (
 	StatusStopped      = "stopped"
 )
 
+var allStatuses = []string{
+	StatusNew, StatusPairing, StatusConnecting, StatusConnected, StatusDisconnected, StatusLoggedOut,
+	StatusReplaced, StatusOutdated, StatusBanned, StatusStopped,
+}
+
 // DeviceKey names a device of a tenant.
 type DeviceKey struct {
 	TenantID, DeviceID string

@@ -2,7 +2,10 @@ package wa
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"go.mau.fi/whatsmeow"
 )
 
 // The supervisor brings a session's socket to where it should be: reconcile compares what is wanted
@@ -89,6 +92,11 @@ func (s *session) dialled(l *link, err error) {
 		s.watchLogin(l)
 		return
 	}
+	if errors.Is(err, whatsmeow.ErrAlreadyConnected) {
+		// A late event about an older socket made this one count as closed.
+		l.mustReopen = true
+		return
+	}
 	l.isOpen = false
 	if !l.isPaired {
 		s.endPairing(pairingFailed, reasonConnect)
@@ -161,6 +169,7 @@ func (s *session) scheduleRetry() {
 			return
 		}
 		s.retry = nil
+		s.counters.reconnects.Add(1)
 		s.setStatus(StatusConnecting, s.reason)
 		s.reconcile()
 	})
