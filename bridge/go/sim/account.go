@@ -87,7 +87,8 @@ type Account struct {
 	devices      map[uint16]*device
 	nextDevice   uint16
 	nextKeyIndex uint32
-	forced       int32 // how many conflicts were made up
+	forced       int32   // how many conflicts were made up
+	refusal      Refusal // of every login; none if the reason is 0
 }
 
 // AddAccount makes an account with a fresh phone.

@@ -19,7 +19,12 @@ func (a *Account) Book() *syncd.Book { return a.book }
 func (a *Account) Write(collection string, mutations ...syncd.Mutation) (uint64, error) {
 	var version uint64
 	var err error
-	a.update(func(b *batch) { version, err = b.write(collection, mutations...) })
+	a.update(func(b *batch) {
+		if a.disturbance(faults.OnWrite, 0, collection) != nil {
+			a.book.Rotate() // nobody is told of the key that the patch is written with
+		}
+		version, err = b.write(collection, mutations...)
+	})
 	return version, err
 }
 
@@ -51,6 +56,9 @@ func (b *batch) announce(change syncd.Change) {
 func syncAppState(r request) {
 	child := r.node.GetChildByTag("sync")
 	r.stream.withDevice(func(b *batch, d *device) {
+		if has(r.rules, actionKey, "") {
+			b.rotate()
+		}
 		if answer, done := b.conflict(r, d, child); done {
 			b.reply(r.stream, r.result(answer))
 			return

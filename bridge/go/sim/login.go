@@ -13,15 +13,12 @@ import (
 	"wuts/sim/endpoint"
 )
 
-// Reasons of a refused login, in the numbers of the protocol.
-const (
-	reasonLoggedOut   = 401
-	reasonBadRegister = 400
-)
-
 // admit decides what a fresh connection is for, from the client's payload.
 func (s *stream) admit() {
 	payload := s.session.Payload
+	if s.turnedAway(payload) {
+		return
+	}
 	if data := payload.GetDevicePairingData(); data != nil {
 		keys, ok := readRegistration(data, s.session.ClientStatic)
 		if !ok {
@@ -102,12 +99,7 @@ func streamConflict(code, kind string) waBinary.Node {
 }
 
 // refuse ends a connection that can't log in.
-func (s *stream) refuse(reason int) {
-	s.send(&waBinary.Node{Tag: "failure", Attrs: waBinary.Attrs{
-		"reason": strconv.Itoa(reason), "location": "sim",
-	}})
-	s.closeAfter(closeDelay)
-}
+func (s *stream) refuse(reason int) { s.fails(Refusal{Reason: reason}) }
 
 // leave notes that the connection is gone.
 func (s *stream) leave() {

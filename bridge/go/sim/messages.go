@@ -149,15 +149,19 @@ func readRetryKeys(receipt *waBinary.Node, keys waBinary.Node) (endpoint.Bundle,
 	if err != nil {
 		return endpoint.Bundle{}, err
 	}
-	oneTime, err := readPreKey(keys.GetChildByTag("key"))
-	if err != nil {
-		return endpoint.Bundle{}, err
-	}
 	if len(registration) != 4 || len(identity) != 32 {
 		return endpoint.Bundle{}, errPreKey
 	}
-	return endpoint.Bundle{
+	bundle := endpoint.Bundle{
 		RegistrationID: binary.BigEndian.Uint32(registration),
-		Identity:       [32]byte(identity), Signed: signed, OneTime: &oneTime,
-	}, nil
+		Identity:       [32]byte(identity), Signed: signed,
+	}
+	if node, ok := keys.GetOptionalChildByTag("key"); ok {
+		oneTime, err := readPreKey(node)
+		if err != nil {
+			return endpoint.Bundle{}, err
+		}
+		bundle.OneTime = &oneTime
+	}
+	return bundle, nil
 }

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"wuts/sim/faults"
 	"wuts/sim/syncd"
 	"wuts/sim/wire"
 )
@@ -25,10 +26,41 @@ func newID() string {
 
 // greet sends a new companion what it needs first: the app-state keys, then the history.
 func (b *batch) greet(d *device) {
-	b.share(d, b.account.book.Keys())
+	b.offer(d, b.account.book.Keys())
 	for _, message := range b.account.history() {
 		b.tell(d, message)
 	}
+}
+
+// offer shares keys that the companion has not asked for, unless a rule withholds them.
+func (b *batch) offer(d *device, keys []syncd.Key) {
+	if b.account.disturbance(faults.OnShare, d.ID, "") == nil {
+		b.share(d, keys)
+	}
+}
+
+// answer shares keys that a companion asked for; a rule may make the phone slow or unwilling.
+func (b *batch) answer(d *device, keys []syncd.Key) {
+	rule := b.account.disturbance(faults.OnKeyRequest, d.ID, "")
+	switch {
+	case rule == nil:
+		b.share(d, keys)
+	case rule.What == "partly" && len(keys) > 0:
+		b.share(d, keys[:len(keys)-1])
+	case rule.What == "late":
+		b.account.later(d.ID, length(rule), func(b *batch, d *device) { b.share(d, keys) })
+	}
+}
+
+// later does something for a device after a while, if it is still linked then.
+func (a *Account) later(id uint16, wait time.Duration, act func(*batch, *device)) {
+	a.server.after(wait, func() {
+		a.update(func(b *batch) {
+			if d := a.devices[id]; d != nil {
+				act(b, d)
+			}
+		})
+	})
 }
 
 // share sends a companion app-state keys.
@@ -66,14 +98,17 @@ func (a *Account) ShareKeys(ids ...uint16) {
 }
 
 // RotateKey makes a new app-state key and shares it with all devices.
-func (a *Account) RotateKey() syncd.Key {
-	var key syncd.Key
-	a.update(func(b *batch) {
-		key, b.changed = a.book.Rotate(), true
-		for _, d := range a.sorted() {
-			b.share(d, []syncd.Key{key})
-		}
-	})
+func (a *Account) RotateKey() (key syncd.Key) {
+	a.update(func(b *batch) { key = b.rotate() })
+	return key
+}
+
+func (b *batch) rotate() syncd.Key {
+	key := b.account.book.Rotate()
+	b.changed = true
+	for _, d := range b.account.sorted() {
+		b.offer(d, []syncd.Key{key})
+	}
 	return key
 }
 
@@ -151,8 +186,11 @@ func (b *batch) hear(d *device, plain []byte) error {
 	protocol := received.GetProtocolMessage()
 	switch protocol.GetType() {
 	case waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
-		b.share(d, b.account.wanted(protocol.GetAppStateSyncKeyRequest()))
+		b.answer(d, b.account.wanted(protocol.GetAppStateSyncKeyRequest()))
 	case waE2E.ProtocolMessage_APP_STATE_FATAL_EXCEPTION_NOTIFICATION:
+		if d.stream != nil {
+			d.stream.violate(violationFatal, "the device gave its app state up: the phone unlinks all")
+		}
 		b.expelAll()
 	default:
 		b.account.server.log.Info("peer_message_ignored",

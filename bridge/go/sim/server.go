@@ -32,6 +32,7 @@ type Options struct {
 	Listen    string // host and port, 127.0.0.1:0 if empty
 	StateFile string // where everything is kept across restarts; nowhere if empty
 	Seed      int64  // of what is random about faults
+	Floor     string // the oldest version of a client that is let in, all if empty
 	PageSize  int    // app-state patches in one answer, 0 for all of them
 	Lenient   bool   // answer unknown requests and accept bad patches, as the real server does
 	Log       *slog.Logger
@@ -62,11 +63,16 @@ type Server struct {
 	directory  directory
 	pending    map[string]*pairing
 	violations []Violation
+
+	versionFloor appVersion
 }
 
 // Start reads the state file, if there is one, and listens.
 func Start(options Options) (*Server, error) {
 	s := newServer(options)
+	if err := s.SetVersionFloor(options.Floor); err != nil {
+		return nil, err
+	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type savedAccount struct {
 	NextDevice   uint16             `json:"next_device"`
 	NextKeyIndex uint32             `json:"next_key_index"`
 	Forced       int32              `json:"forced"`
+	Refusal      Refusal            `json:"refusal,omitzero"`
 }
 
 // save writes the account to the state file; its lock is held.
@@ -76,6 +77,7 @@ func (a *Account) encode() ([]byte, error) {
 		PN: a.pn, LID: a.lid, Name: a.name, Contacts: a.contacts, Groups: a.groups,
 		Migrated: a.migrated, Unarchive: a.unarchive, Phone: a.phone, Book: book,
 		NextDevice: a.nextDevice, NextKeyIndex: a.nextKeyIndex, Forced: a.forced,
+		Refusal: a.refusal,
 	}
 	for _, d := range a.sorted() {
 		saved.Devices = append(saved.Devices, d.deviceRecord)
@@ -179,7 +181,7 @@ func (s *Server) restoreAccount(text []byte) error {
 	}
 	a.name, a.contacts, a.groups, a.phone = saved.Name, saved.Contacts, saved.Groups, saved.Phone
 	a.migrated, a.unarchive, a.forced = saved.Migrated, saved.Unarchive, saved.Forced
-	a.nextDevice, a.nextKeyIndex = saved.NextDevice, saved.NextKeyIndex
+	a.nextDevice, a.nextKeyIndex, a.refusal = saved.NextDevice, saved.NextKeyIndex, saved.Refusal
 	for _, record := range saved.Devices {
 		if len(record.Noise) != 32 || len(record.Identity) != 32 {
 			return fmt.Errorf("device %d has keys of the wrong size", record.ID)

@@ -150,22 +150,16 @@ func (s *stream) applyLoop(ctx context.Context) {
 	}
 }
 
-// apply handles a stanza; rules may lose it, lose its answer, or cut the connection around it.
+// apply handles a stanza; rules may lose it or its answer, put an error in its place, or end the
+// connection around it.
 func (s *stream) apply(next arrival) {
-	if has(next.rules, actionClose, whenBefore) {
-		s.cut()
+	if s.intervene(next, whenBefore) {
 		return
 	}
-	if has(next.rules, actionSwallow, whenBefore) {
-		return
-	}
-	closes := has(next.rules, actionClose, whenAfter)
-	s.mute = closes || has(next.rules, actionSwallow, whenAfter)
+	s.mute = replaces(next.rules, whenAfter)
 	s.handle(next)
 	s.mute = false
-	if closes {
-		s.cut()
-	}
+	s.intervene(next, whenAfter)
 }
 
 // reply sends an answer to the stanza that is being applied, unless a rule loses it.
@@ -179,6 +173,7 @@ func (s *stream) reply(node waBinary.Node) {
 func (s *stream) send(node *waBinary.Node) {
 	rules := s.match(node, true)
 	due := time.Now().Add(latency(rules))
+	node = s.spoil(node, rules)
 	ok := true
 	switch {
 	case has(rules, actionSwallow, ""):

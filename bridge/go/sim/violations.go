@@ -23,6 +23,7 @@ const (
 	violationSignature     = "bad_signature"
 	violationUndecryptable = "undecryptable"
 	violationUnsupported   = "unsupported"
+	violationFatal         = "app_state_fatal"
 )
 
 const violationsKept = 10_000

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,119 +9,92 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// ErrInvalidRule is wrapped by every error of Add.
-var ErrInvalidRule = errors.New("invalid fault rule")
-
-const maxDelayMS = 10 * 60 * 1000
-
-// action is what a kind of fault takes. Options are the parameters that it knows besides the filters;
-// check completes them; fits narrows the stanzas that it can befall.
+// action is a kind of fault. Whats are the variants of it with the moment that each befalls; the empty
+// variant is the one that a rule without "what" means. Options are the other parameters that it knows;
+// direction is the only one that it has, empty for any; check completes a rule; fits narrows the stanzas
+// that it can befall; help is its line in the program's help.
 type action struct {
-	options []string
-	check   func(*Rule) error
-	fits    func(*waBinary.Node) bool
+	whats     map[string]Moment
+	options   []string
+	direction string
+	check     func(*Rule) error
+	fits      func(*Rule, *waBinary.Node) bool
+	help      string
 }
 
-// actions is everything that can go wrong so far.
+// plain is an action without variants that befalls stanzas.
+var plain = map[string]Moment{"": OnStanza}
+
+// actions is everything that can go wrong.
 var actions = map[string]action{
-	"delay":    {options: []string{"ms", "jitter_ms"}, check: checkDelay},
-	"close":    {options: []string{"when"}, check: checkWhen},
-	"swallow":  {options: []string{"when"}, check: checkWhen},
-	"conflict": {options: []string{"n", "bare"}, check: checkConflict, fits: isUpload},
+	"delay": {
+		whats: plain, options: []string{"ms", "jitter_ms"}, check: checkDelay,
+		help: "ms, jitter_ms: everything behind it waits too",
+	},
+	"close": {
+		whats: plain, options: []string{"when"}, check: checkWhen,
+		help: "when before|after: cuts the connection",
+	},
+	"swallow": {
+		whats: plain, options: []string{"when"}, check: checkWhen,
+		help: "when before|after: the stanza, or only its answer, gets lost",
+	},
+	"error": {
+		whats:   map[string]Moment{"": OnStanza, "collection": OnStanza},
+		options: []string{"code", "text", "when"}, direction: "in", check: checkError, fits: canFail,
+		help: "code, text, when: an IQ gets an error, a message an ack with one; collection puts it\n" +
+			"into an otherwise good answer about app state",
+	},
+	"conflict": {
+		whats: plain, options: []string{"n", "bare"}, direction: "in", check: checkConflict,
+		fits: func(_ *Rule, node *waBinary.Node) bool { return isUpload(node) },
+		help: "n, bare: the phone writes just before an upload; bare refuses it without that",
+	},
+	"corrupt": {
+		whats: map[string]Moment{
+			"snapshot_mac": OnStanza, "patch_mac": OnStanza, "value_mac": OnStanza, "index_mac": OnStanza,
+			"enc": OnStanza,
+		},
+		options: []string{"at_rest"}, direction: "out", check: checkCorrupt, fits: isDamageable,
+		help: "the last app-state patch of a stanza (at_rest: in every later one too), or a message",
+	},
+	"key": {
+		whats: map[string]Moment{
+			"withhold": OnShare, "unknown": OnWrite, "rotate": OnStanza,
+			"late": OnKeyRequest, "never": OnKeyRequest, "partly": OnKeyRequest,
+		},
+		options: []string{"ms"}, direction: "in", check: checkLate, fits: isKeyRotation,
+		help: "withhold: the phone shares no app-state keys; unknown: it writes with a key that nobody\n" +
+			"has; rotate: it shares a new one before an upload; late (ms), never, partly: how it\n" +
+			"answers when a device asks for keys",
+	},
+	"stream": {
+		whats: map[string]Moment{
+			"515": OnStanza, "503": OnStanza, "replaced": OnStanza, "device_removed": OnStanza,
+		},
+		options: []string{"when"}, direction: "in", check: checkWhen,
+		help: "when: the connection ends with that error; device_removed unlinks the device",
+	},
+	"failure": {
+		whats: map[string]Moment{"": OnLogin}, options: []string{"reason", "code", "expire_s", "text"},
+		check: checkFailure,
+		help:  "reason, code, expire_s, text: a login, or the connection for a pairing, is refused",
+	},
 }
 
-// complete checks a rule and fills in what it leaves open.
-func complete(rule *Rule) error {
-	kind, ok := actions[rule.Action]
-	if !ok {
-		return invalid("action %q is none of %s", rule.Action, strings.Join(slices.Sorted(maps.Keys(actions)), ", "))
-	}
-	for _, option := range given(rule) {
-		if !slices.Contains(kind.options, option) {
-			return invalid("action %s takes no %s", rule.Action, option)
+// Help describes every action, one or more lines each.
+func Help() string {
+	var help strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		kind := actions[name]
+		variants := strings.TrimPrefix(strings.Join(slices.Sorted(maps.Keys(kind.whats)), "|"), "|")
+		if variants != "" {
+			variants = "what " + variants + "\n"
 		}
+		text := strings.ReplaceAll(variants+kind.help, "\n", "\n             ")
+		fmt.Fprintf(&help, "  %-10s %s\n", name, text)
 	}
-	if err := checkFilters(rule); err != nil {
-		return err
-	}
-	if err := kind.check(rule); err != nil {
-		return err
-	}
-	if rule.Nth > 0 && rule.Times == 0 {
-		rule.Times = 1
-	}
-	if rule.Direction == "" {
-		rule.Direction = "both"
-	}
-	return nil
-}
-
-// given lists the options that a rule sets, by their JSON names.
-func given(rule *Rule) []string {
-	var names []string
-	for _, option := range []struct {
-		name  string
-		isSet bool
-	}{
-		{"ms", rule.MS != 0}, {"jitter_ms", rule.JitterMS != 0}, {"when", rule.When != ""}, {"n", rule.N != 0},
-		{"bare", rule.Bare}, {"code", rule.Code != 0}, {"text", rule.Text != ""},
-	} {
-		if option.isSet {
-			names = append(names, option.name)
-		}
-	}
-	return names
-}
-
-func checkFilters(rule *Rule) error {
-	switch {
-	case rule.ID != 0:
-		return invalid("id is given by the simulator")
-	case !slices.Contains([]string{"", "in", "out", "both"}, rule.Direction):
-		return invalid("direction %q is none of in, out, both", rule.Direction)
-	case rule.Nth < 0 || rule.Times < 0:
-		return invalid("nth and times can't be negative")
-	case !(rule.Probability >= 0 && rule.Probability <= 1):
-		return invalid("probability must be between 0 and 1")
-	}
-	return nil
-}
-
-func checkDelay(rule *Rule) error {
-	if rule.MS < 0 || rule.JitterMS < 0 || rule.MS > maxDelayMS || rule.JitterMS > maxDelayMS {
-		return invalid("ms and jitter_ms must be between 0 and %d", maxDelayMS)
-	}
-	if rule.MS+rule.JitterMS == 0 {
-		return invalid("a delay needs ms or jitter_ms")
-	}
-	return nil
-}
-
-func checkWhen(rule *Rule) error {
-	switch rule.When {
-	case "":
-		rule.When = "before"
-	case "before", "after":
-	default:
-		return invalid("when %q is neither before nor after", rule.When)
-	}
-	return nil
-}
-
-func checkConflict(rule *Rule) error {
-	switch {
-	case rule.Direction != "" && rule.Direction != "in":
-		return invalid("a conflict answers an upload: its direction is in")
-	case rule.N < 0:
-		return invalid("n can't be negative")
-	case rule.N > 0 && rule.Times > 0:
-		return invalid("n and times both say how many conflicts: give one of them")
-	}
-	rule.Direction = "in"
-	if rule.N > 0 {
-		rule.Times, rule.N = rule.N, 0
-	}
-	return nil
+	return help.String()
 }
 
 // isUpload says whether a stanza brings an app-state patch.
@@ -133,6 +105,25 @@ func isUpload(node *waBinary.Node) bool {
 		})
 }
 
-func invalid(format string, arguments ...any) error {
-	return fmt.Errorf("%w: %s", ErrInvalidRule, fmt.Sprintf(format, arguments...))
+func isKeyRotation(rule *Rule, node *waBinary.Node) bool {
+	return rule.What == "rotate" && isUpload(node)
+}
+
+// canFail says whether a stanza of a client has an answer that can be an error.
+func canFail(rule *Rule, node *waBinary.Node) bool {
+	if rule.What == "collection" {
+		return len(collections(node)) > 0
+	}
+	kind := attribute(node, "type")
+	return node.Tag == "message" || node.Tag == "iq" && (kind == "get" || kind == "set")
+}
+
+// isDamageable says whether a stanza has the part that is to be damaged.
+func isDamageable(rule *Rule, node *waBinary.Node) bool {
+	if rule.What == "enc" {
+		return node.Tag == "message" && len(node.GetChildrenByTag("enc")) > 0
+	}
+	return slices.ContainsFunc(collections(node), func(collection waBinary.Node) bool {
+		return len(collection.GetChildrenByTag("patches")) > 0
+	})
 }

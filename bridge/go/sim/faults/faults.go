@@ -11,20 +11,35 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// Stanza is one stanza on its way.
+// Moment is what a fault befalls: a stanza on its way, or something that the server or a phone does.
+type Moment string
+
+// The moments that can go wrong.
+const (
+	OnStanza     Moment = ""
+	OnLogin      Moment = "login"
+	OnShare      Moment = "key share"
+	OnKeyRequest Moment = "key request"
+	OnWrite      Moment = "write of the phone"
+)
+
+// Stanza is one stanza on its way; at another moment there is no node, and perhaps a collection.
 type Stanza struct {
-	Account  string
-	Device   uint16
-	Outgoing bool // server to client
-	Node     *waBinary.Node
+	Moment     Moment
+	Account    string
+	Device     uint16
+	Outgoing   bool // server to client
+	Node       *waBinary.Node
+	Collection string
 }
 
-// Rule says which stanzas an action befalls. Empty filters match everything; Direction is "in" (client to
+// Rule says what an action befalls. Empty filters match everything; Direction is "in" (client to
 // server), "out" or "both". Nth passes over the matches before it and alone means that one only; Times
 // bounds the matches that count (0: all). Probability is 0…1, 0 like 1 means always.
 //
-// MS and JitterMS belong to delay, When ("before" or "after" the stanza is applied) to close and swallow,
-// Collection and Bare (a 409 without a foreign mutation) to conflict; N is how many conflicts, like Times.
+// What is the variant of an action. MS and JitterMS are lengths of time, When says whether a stanza is
+// applied "before" or "after" it goes wrong, Collection and Bare (a 409 without a foreign mutation)
+// belong to conflict; N is a number of times. The table of the actions says who takes what.
 type Rule struct {
 	ID          int     `json:"id,omitempty"`
 	Account     string  `json:"account,omitempty"`
@@ -38,6 +53,7 @@ type Rule struct {
 	Times       int     `json:"times,omitempty"`
 	Probability float64 `json:"probability,omitempty"`
 	Action      string  `json:"action,omitempty"`
+	What        string  `json:"what,omitempty"`
 	MS          int     `json:"ms,omitempty"`
 	JitterMS    int     `json:"jitter_ms,omitempty"`
 	When        string  `json:"when,omitempty"`
@@ -45,6 +61,9 @@ type Rule struct {
 	Bare        bool    `json:"bare,omitempty"`
 	Code        int     `json:"code,omitempty"`
 	Text        string  `json:"text,omitempty"`
+	Reason      int     `json:"reason,omitempty"`
+	ExpireS     int     `json:"expire_s,omitempty"`
+	AtRest      bool    `json:"at_rest,omitempty"`
 }
 
 // Engine holds the rules of a simulator.
@@ -150,22 +169,29 @@ func (r *Rule) clone() Rule {
 }
 
 func (r *Rule) fits(stanza Stanza) bool {
-	if stanza.Node == nil {
+	moment := actions[r.Action].whats[r.What]
+	if moment != stanza.Moment ||
+		(r.Account != "" && r.Account != stanza.Account) ||
+		(r.Device != nil && *r.Device != stanza.Device) {
 		return false
 	}
-	direction := "in"
-	if stanza.Outgoing {
+	if moment != OnStanza {
+		return r.Collection == "" || r.Collection == stanza.Collection
+	}
+	return stanza.Node != nil && r.fitsNode(stanza.Node, stanza.Outgoing)
+}
+
+func (r *Rule) fitsNode(node *waBinary.Node, outgoing bool) bool {
+	direction, narrows := "in", actions[r.Action].fits
+	if outgoing {
 		direction = "out"
 	}
-	node := stanza.Node
-	return (r.Account == "" || r.Account == stanza.Account) &&
-		(r.Device == nil || *r.Device == stanza.Device) &&
-		(r.Direction == "both" || r.Direction == direction) &&
+	return (r.Direction == "both" || r.Direction == direction) &&
 		(r.Tag == "" || r.Tag == node.Tag) &&
 		(r.XMLNS == "" || r.XMLNS == attribute(node, "xmlns")) &&
 		(r.Child == "" || len(node.GetChildrenByTag(r.Child)) > 0) &&
 		(r.Collection == "" || slices.ContainsFunc(collections(node), r.isCollection)) &&
-		(actions[r.Action].fits == nil || actions[r.Action].fits(node))
+		(narrows == nil || narrows(r, node))
 }
 
 func (r *Rule) isCollection(node waBinary.Node) bool {

@@ -147,7 +147,7 @@ func (b *Book) fill(reply waBinary.Node, target *collection, after uint64) waBin
 	}
 	patches := make([]waBinary.Node, len(missing))
 	for i, patch := range missing {
-		patches[i] = waBinary.Node{Tag: "patch", Content: patch.Data}
+		patches[i] = waBinary.Node{Tag: "patch", Content: patch.served()}
 	}
 	children, _ := reply.Content.([]waBinary.Node)
 	reply.Content = append(children, waBinary.Node{Tag: "patches", Content: patches})

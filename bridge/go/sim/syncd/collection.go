@@ -13,10 +13,19 @@ import (
 // Names are the five collections of an account.
 var Names = []string{"critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low"}
 
-// storedPatch is a patch as it is served: with its version inside.
+// storedPatch is a patch with its version inside. Served is the copy that was damaged, if one was.
 type storedPatch struct {
 	Author uint16 `json:"author"`
 	Data   []byte `json:"data"`
+	Served []byte `json:"served,omitempty"`
+}
+
+// served is what clients get to see.
+func (p storedPatch) served() []byte {
+	if p.Served != nil {
+		return p.Served
+	}
+	return p.Data
 }
 
 // record is the live value of one index under one key. The MAC of an index depends on the key, so after

@@ -78,7 +78,11 @@ func (b *Book) replay(target *collection, stored storedPatch) error {
 	if len(check.findings) > 0 && !b.options.Lenient {
 		return target.corrupt(check.findings[0])
 	}
-	return target.commit(stored.Author, patch, result)
+	if err := target.commit(stored.Author, patch, result); err != nil {
+		return err
+	}
+	target.patches[len(target.patches)-1].Served = stored.Served
+	return nil
 }
 
 func (c *collection) corrupt(problem finding) error {
