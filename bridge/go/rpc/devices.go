@@ -34,6 +34,11 @@ func logoutDevice(ctx context.Context, bridge *wa.Bridge, params deviceParams) (
 	return map[string]any{"unlinked": unlinked}, err
 }
 
+func eraseDevice(ctx context.Context, bridge *wa.Bridge, params deviceParams) (any, error) {
+	unlinked, err := bridge.EraseDevice(ctx, params.key())
+	return map[string]any{"unlinked": unlinked}, err
+}
+
 func deviceQR(ctx context.Context, bridge *wa.Bridge, params codeParams) (any, error) {
 	return bridge.QR(ctx, params.key(), params.Refresh)
 }

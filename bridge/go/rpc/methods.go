@@ -34,11 +34,14 @@ var methods = []method{
 	{name: "device.connect", run: typed(connectDevice)},
 	{name: "device.disconnect", run: typed(disconnectDevice)},
 	{name: "device.logout", run: typed(logoutDevice), maySend: true},
+	{name: "device.erase", run: typed(eraseDevice), maySend: true},
 	{name: "device.qr", run: typed(deviceQR)},
 	{name: "device.pairing", run: typed(devicePairing)},
 	{name: "app_state.apply", run: typed(applyAppState), maySend: true},
 	{name: "app_state.sync", run: typed(syncAppState)},
 	{name: "app_state.status", run: typed(appStateStatus)},
+	{name: "tenant.erase", run: typed(eraseTenant), maySend: true},
+	{name: "bridge.stats", run: typed(bridgeStats)},
 }
 
 func findMethod(name string) (method, bool) {

@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	storeOptions     = "_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_txlock=immediate"
+	storeOptions = "_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000" +
+		"&_txlock=immediate&_secure_delete=on"
 	storeConnections = 4
 )
 

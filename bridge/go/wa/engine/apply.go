@@ -117,6 +117,8 @@ func (u *upload) run(ctx context.Context, request segment) error {
 			return u.explain(err)
 		case refused == nil:
 			u.accepted++
+			u.engine.options.Counters.Patches.Add(1)
+			u.engine.options.Counters.Mutations.Add(int64(len(next.mutations)))
 		case len(next.mutations) > 1:
 			waiting = append(next.halves(), waiting...)
 		default:

@@ -36,6 +36,7 @@ type Options struct {
 	OnStatus func(Status)                   // a collection's state changed; as OnChange
 	Go       func(name string, task func()) // starts a goroutine that survives a panic
 	Log      *slog.Logger                   // gets names, versions and codes only
+	Counters *Counters                      // may be shared by many engines
 }
 
 // Engine serves the app state of one device. Its methods may be used from any goroutine.

@@ -52,8 +52,9 @@ func link(
 	l.engine = engine.New(engine.Options{
 		Device: device, DB: db, Wire: engine.NewWire(client),
 		OnChange: l.keep, OnStatus: func(engine.Status) {},
-		Go:  func(_ string, task func()) { go task() },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Go:       func(_ string, task func()) { go task() },
+		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Counters: &engine.Counters{},
 	})
 	l.run(client)
 	account.WaitOnline(device.ID.Device)

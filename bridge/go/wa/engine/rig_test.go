@@ -68,8 +68,9 @@ func (r *rig) start() {
 	r.engine = New(Options{
 		Device: r.device, DB: r.db, Wire: r.wire,
 		OnChange: r.keepChange, OnStatus: r.keepStatus,
-		Go:  func(_ string, task func()) { go task() },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Go:       func(_ string, task func()) { go task() },
+		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Counters: &Counters{},
 	})
 }
 

@@ -130,6 +130,7 @@ func (e *Engine) rebuild(ctx context.Context, c *collection, sent *sentPatches) 
 		return err
 	}
 	e.logFailure("app_state_wedged", c.name, err)
+	e.options.Counters.Wedged.Add(1)
 	if err := e.climb(ctx, c, rungWedged); err != nil {
 		return err
 	}
@@ -159,6 +160,7 @@ func (e *Engine) replace(ctx context.Context, c *collection, sent *sentPatches) 
 		return err
 	}
 	c.awaitingKeys = false
+	e.options.Counters.FullSyncs.Add(1)
 	e.emit(ctx, c, batch{scratch: s, mutations: mutations, own: sent.versionsSeen()})
 	return nil
 }

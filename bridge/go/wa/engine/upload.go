@@ -144,6 +144,7 @@ func (u *upload) respond(ctx context.Context, r reply) (*ServerError, error) {
 	switch {
 	case errors.Is(r.err, errLost):
 		u.unsure = true
+		u.engine.options.Counters.LostAnswers.Add(1)
 		return nil, u.search(ctx, r.sent)
 	case !errors.As(r.err, &refused):
 		return nil, r.err
@@ -152,6 +153,7 @@ func (u *upload) respond(ctx context.Context, r reply) (*ServerError, error) {
 	case refused.isRefusal():
 		repaired, err := u.repair(ctx)
 		if err == nil && !repaired {
+			u.engine.options.Counters.Refusals.Add(1)
 			return refused, nil
 		}
 		return nil, err
@@ -212,6 +214,7 @@ func (u *upload) accept(ctx context.Context, p *patch, answer waBinary.Node, sen
 func (u *upload) rebase(ctx context.Context, r reply) error {
 	e, c, base := u.engine, u.collection, r.patch.base
 	u.outcome.Conflicts++
+	e.options.Counters.Conflicts.Add(1)
 	version, ok := r.answer.AttrGetter().GetUint64("version", false)
 	if ok && version < base.Version {
 		e.options.Log.Warn("app_state_ahead_of_server", "collection", c.name,
