@@ -62,7 +62,10 @@ class UserRow(Base):
 
 
 class TokenRow(Base):
-    """A token, as its SHA-256; `hint` is its last four characters."""
+    """A token, as its SHA-256; `hint` is its last four characters.
+
+    A user's first token has no name. `scopes` are separated by spaces; without them it may all.
+    """
 
     __tablename__ = "tokens"
 
@@ -70,6 +73,9 @@ class TokenRow(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     hint: Mapped[str] = mapped_column(String(4))
+    name: Mapped[str | None] = mapped_column(String(100))
+    scopes: Mapped[str | None] = mapped_column(String(300))
+    expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -116,6 +122,26 @@ class SpoolMarkRow(Base):
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     spool_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class AuditRow(Base):
+    """Who did what, when, with which outcome: ids only.
+
+    No foreign keys: what is recorded outlives the user or device that it names.
+    """
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    tenant_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    user_id: Mapped[str | None] = mapped_column(String(36))
+    token_id: Mapped[str | None] = mapped_column(String(36))
+    action: Mapped[str] = mapped_column(String(64))
+    device_id: Mapped[str | None] = mapped_column(String(36))
+    target_id: Mapped[str | None] = mapped_column(String(36))
+    outcome: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64))
 
 
 class MetaRow(Base):
