@@ -19,11 +19,23 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.errors import BridgeCode, BridgeError
-from bridge.fake_devices import COLLECTIONS, FakeDevice
+from bridge.fake_devices import STATUSES, FakeDevice
+from bridge.fake_gates import Gate
 from bridge.interface import Event, EventBatch
 
 _SPOOLED = {"device.status", "pair.success", "pairing.expired", "pairing.failed", "events.gap"}
-_START_FIELDS = {"devices_dir", "network", "os_name", "spool_limit", "log_level"}
+_IDS = ("tenant_id", "device_id")
+# What never happens here.
+_STILL = (
+    "goroutines",
+    "reconnects",
+    "conflicts",
+    "refusals",
+    "lost_answers",
+    "full_syncs",
+    "wedged",
+)
+_START_FIELDS = {"devices_dir", "network", "os_name", "wa_version", "spool_limit", "log_level"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +45,6 @@ class Call:
     method: str
     params: Mapping[str, Any]
     timeout_ms: int
-
-
-class Gate:
-    """Holds up the calls of one method until it is opened."""
-
-    def __init__(self) -> None:
-        self._condition = Condition()
-        self._held = 0
-        self._is_open = False
-
-    def wait_until_held(self, count: int = 1, *, seconds: float = 10.0) -> None:
-        """Block until so many calls stand at the gate. Raises TimeoutError."""
-        with self._condition:
-            if not self._condition.wait_for(lambda: self._held >= count, seconds):
-                raise TimeoutError(f"{self._held} of {count} calls came")
-
-    @property
-    def held(self) -> int:
-        """How many calls stand at the gate."""
-        return self._held
-
-    def open(self) -> None:
-        """Let everybody through, now and later."""
-        with self._condition:
-            self._is_open = True
-            self._condition.notify_all()
-
-    def pass_through(self, seconds: float) -> bool:
-        """Stand at the gate; returns whether it opened within the time."""
-        with self._condition:
-            self._held += 1
-            self._condition.notify_all()
-            is_open = self._condition.wait_for(lambda: self._is_open, seconds)
-            self._held -= 1
-            return is_open
 
 
 class FakeBridge:
@@ -208,15 +185,20 @@ class FakeBridge:
         return [call for call in list(self.calls) if call.method == method]
 
     def _run(self, method: str, params: dict[str, Any]) -> Mapping[str, Any]:
-        if method not in _METHODS and method not in ("device.create", "device.list"):
+        of_all: dict[str, Callable[..., Mapping[str, Any]]] = {
+            "bridge.stats": self._count,
+            "tenant.erase": self._erase_tenant,
+            "device.list": self._list,
+            "device.create": self._create,
+            "device.erase": self._erase,
+        }
+        if method not in _METHODS and method not in of_all:
             raise BridgeError(BridgeCode.UNKNOWN_METHOD, "no such method")
         try:
-            tenant_id = _uuid(params.pop("tenant_id"))
-            if method == "device.list":
-                return {"devices": self._list(tenant_id, **params)}
-            device_id = _uuid(params.pop("device_id"))
-            if method == "device.create":
-                return self._create(tenant_id, device_id, **params)
+            ids = {name: _uuid(params.pop(name)) for name in _IDS if name in params}
+            if method in of_all:
+                return of_all[method](**ids, **params)
+            tenant_id, device_id = ids["tenant_id"], ids["device_id"]
             device = self._devices.get((tenant_id, device_id))
             if device is None:
                 raise BridgeError(BridgeCode.DEVICE_NOT_FOUND, "no such device")
@@ -229,8 +211,33 @@ class FakeBridge:
         self._devices.setdefault((tenant_id, device_id), device)
         return {}
 
-    def _list(self, tenant_id: str) -> list[Mapping[str, Any]]:
-        return [device.describe() for key, device in self._devices.items() if key[0] == tenant_id]
+    def _list(self, tenant_id: str) -> Mapping[str, Any]:
+        return {"devices": [device.describe() for device in self._of(tenant_id)]}
+
+    def _of(self, tenant_id: str) -> list[FakeDevice]:
+        return [device for key, device in self._devices.items() if key[0] == tenant_id]
+
+    def _erase(self, tenant_id: str, device_id: str) -> Mapping[str, Any]:
+        device = self._devices.pop((tenant_id, device_id), None)
+        return {"unlinked": device is not None and device.erase()}
+
+    def _erase_tenant(self, tenant_id: str) -> Mapping[str, Any]:
+        devices = self._of(tenant_id)
+        erased = [self._erase(tenant_id, device.device_id) for device in devices]
+        return {"devices": len(devices), "unlinked": sum(one["unlinked"] for one in erased)}
+
+    def _count(self) -> Mapping[str, Any]:
+        devices = list(self._devices.values())
+        counted = Counter(device.status for device in devices)
+        patches = [patch for device in devices for patch in device.patches]
+        return {
+            "devices": {status: counted[status] for status in STATUSES},
+            "stores": len({device.tenant_id for device in devices}),
+            "queued_events": len(self._queue),
+            "patches": len(patches),
+            "mutations": sum(len(patch) for patch in patches),
+            **dict.fromkeys(_STILL, 0),
+        }
 
     def _find(self, device_id: str) -> FakeDevice:
         return next(device for key, device in self._devices.items() if key[1] == device_id)
@@ -247,19 +254,6 @@ class FakeBridge:
     def _check_running(self) -> None:
         if self._is_stopped or self.config is None:
             raise BridgeError(BridgeCode.STOPPED, "the bridge does not run", retryable=True)
-
-
-def _sync(device: FakeDevice, *, collection: str, full: bool = False) -> Mapping[str, Any]:  # noqa: ARG001
-    return {"version": device.versions[collection]}
-
-
-def _list_collections(device: FakeDevice) -> Mapping[str, Any]:
-    return {
-        "collections": [
-            {"name": name, "version": device.versions[name], "state": device.app_state}
-            for name in COLLECTIONS
-        ]
-    }
 
 
 def _show_code(device: FakeDevice, *, refresh: bool = False) -> Mapping[str, Any]:
@@ -290,7 +284,7 @@ _METHODS: Mapping[str, Callable[..., Mapping[str, Any]]] = MappingProxyType(
         "device.qr": _show_code,
         "device.pairing": FakeDevice.describe_pairing,
         "app_state.apply": FakeDevice.apply,
-        "app_state.sync": _sync,
-        "app_state.status": _list_collections,
+        "app_state.sync": FakeDevice.sync,
+        "app_state.status": FakeDevice.describe_collections,
     }
 )

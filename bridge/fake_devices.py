@@ -13,6 +13,18 @@ from typing import Any
 from bridge.errors import BridgeCode, BridgeError
 
 COLLECTIONS = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
+STATUSES = (
+    "new",
+    "pairing",
+    "connecting",
+    "connected",
+    "disconnected",
+    "logged_out",
+    "replaced",
+    "outdated",
+    "banned",
+    "stopped",
+)
 _FIRST_CODE_MS = 60_000
 _NEXT_CODE_MS = 20_000
 _PAIRING_IDLE_MS = 180_000
@@ -128,6 +140,10 @@ class FakeDevice:
         self.forget_account("logged_out", "requested")
         return {"unlinked": unlinked}
 
+    def erase(self) -> bool:
+        """Go away without another word; returns whether WhatsApp confirmed it."""
+        return self.jid is not None and self.status == "connected"
+
     def forget_account(self, status: str, reason: str) -> None:
         """Lose the keys."""
         self.jid = self.lid = self.push_name = None
@@ -180,7 +196,11 @@ class FakeDevice:
 
     def apply(self, collection: str, mutations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Accept a patch, all but what the test has the server refuse."""
-        self._check_ready(mutations, collection)
+        check_mutations(mutations, collection)
+        self._check_connected()
+        if self.app_state == "wedged":
+            raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
+        self._check_keys()
         rejected = [
             {"position": position, "code": "SERVER_REFUSED", "message": "refused"}
             for position, mutation in enumerate(mutations)
@@ -198,14 +218,35 @@ class FakeDevice:
             "rejected": rejected,
         }
 
-    def _check_ready(self, mutations: Sequence[Mapping[str, Any]], collection: str) -> None:
-        check_mutations(mutations, collection)
+    def sync(self, *, collection: str, full: bool = False) -> dict[str, Any]:
+        """Fetch a collection; a full fetch also mends a wedged one."""
+        version = self.versions[collection]
+        self._check_connected()
+        self._check_keys()
+        if self.app_state == "wedged" and not full:
+            raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
+        self.app_state = "ok"
+        return {"version": version}
+
+    def describe_collections(self) -> dict[str, Any]:
+        """Return how each collection stands, connected or not."""
+        if self.jid is None:
+            code = _REFUSALS.get(self.status, BridgeCode.DEVICE_NOT_LINKED)
+            raise BridgeError(code, f"the device is {self.status}")
+        return {
+            "collections": [
+                {"name": name, "version": self.versions[name], "state": self.app_state}
+                for name in COLLECTIONS
+            ]
+        }
+
+    def _check_connected(self) -> None:
         if self.status in _REFUSALS:
             raise BridgeError(_REFUSALS[self.status], f"the device is {self.status}")
         if self.status != "connected":
             raise BridgeError(BridgeCode.DEVICE_NOT_CONNECTED, "no connection", retryable=True)
-        if self.app_state == "wedged":
-            raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
+
+    def _check_keys(self) -> None:
         if not self.has_keys:
             raise BridgeError(BridgeCode.APP_STATE_NOT_READY, "no key yet", retryable=True)
 

@@ -160,3 +160,40 @@ def test_a_held_call_ends_at_its_timeout(bridge: FakeBridge) -> None:
             with pytest.raises(BridgeError) as raised:
                 bridge.call(method, params, timeout_ms=1)
             assert raised.value.code is expected
+
+
+def test_an_erased_device_is_unknown_and_erasing_again_is_no_error(bridge: FakeBridge) -> None:
+    """Erasing tells whether WhatsApp confirmed the logout, and leaves no device."""
+    link(bridge)
+    assert bridge.call("device.erase", KEY, timeout_ms=1000) == {"unlinked": True}
+    assert bridge.call("device.erase", KEY, timeout_ms=1000) == {"unlinked": False}
+    assert code_of(bridge, "device.status", KEY) is BridgeCode.DEVICE_NOT_FOUND
+
+
+def test_an_erased_tenant_has_no_devices(bridge: FakeBridge) -> None:
+    """Erasing a tenant counts its devices and those that were unlinked."""
+    link(bridge)
+    bridge.call("device.create", {**KEY, "device_id": str(uuid.UUID(int=3))}, timeout_ms=1000)
+    erased = bridge.call("tenant.erase", {"tenant_id": TENANT}, timeout_ms=1000)
+    assert erased == {"devices": 2, "unlinked": 1}
+    assert bridge.call("device.list", {"tenant_id": TENANT}, timeout_ms=1000) == {"devices": []}
+
+
+def test_statistics_count_devices_by_status(bridge: FakeBridge) -> None:
+    """Every status is there, also one that no device is in."""
+    link(bridge)
+    apply(bridge, ARCHIVE)
+    stats = bridge.call("bridge.stats", {}, timeout_ms=1000)
+    assert stats["devices"]["connected"] == 1
+    assert stats["devices"]["banned"] == 0
+    assert (stats["patches"], stats["mutations"]) == (1, 1)
+
+
+def test_a_wedged_collection_is_mended_by_a_full_sync_only(bridge: FakeBridge) -> None:
+    """An incremental sync of it fails, a full one makes it fit for writing again."""
+    link(bridge)
+    bridge.set_collection(DEVICE, "regular_low", "wedged")
+    params = {**KEY, "collection": "regular_low"}
+    assert code_of(bridge, "app_state.sync", params) is BridgeCode.APP_STATE_BROKEN
+    bridge.call("app_state.sync", {**params, "full": True}, timeout_ms=1000)
+    assert apply(bridge, ARCHIVE)["version"] == 1
