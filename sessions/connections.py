@@ -15,6 +15,7 @@ from sessions.errors import DeviceNotFound
 from sessions.observations import Observation
 from sessions.states import DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
+from sessions.store.erasure import erase_device
 
 
 class Connections:
@@ -62,6 +63,20 @@ class Connections:
             unwanted = self._want(device, DesiredState.OFFLINE)
             result = session.call("device.logout", until)
             self._note(unwanted, session.call("device.status", until))
+            return bool(result["unlinked"])
+
+        return session.control(run, deadline)
+
+    def erase(self, device: Device, deadline: Deadline) -> bool:
+        """Erase a device with its keys and its rows; returns whether WhatsApp confirmed it."""
+        session = self._environment.registry.session_of(device)
+
+        def run(until: Deadline) -> bool:
+            self._want(device, DesiredState.OFFLINE)
+            result = session.call("device.erase", until)
+            with self._environment.database.write() as transaction:
+                erase_device(transaction, device.id)
+            self._environment.registry.retire(device)
             return bool(result["unlinked"])
 
         return session.control(run, deadline)

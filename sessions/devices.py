@@ -27,6 +27,7 @@ from sessions.states import (
     PairingStatus,
     QRCode,
 )
+from sessions.store import devices as rows
 
 
 class Devices:
@@ -46,6 +47,11 @@ class Devices:
         """List the devices that the caller may name, oldest first."""
         with self._environment.database.read() as transaction:
             return visible_devices(transaction, principal)
+
+    def list_own(self, principal: Principal) -> builtins.list[Device]:
+        """List the devices of the caller, oldest first."""
+        with self._environment.database.read() as transaction:
+            return rows.of_user(transaction, principal.user_id)
 
     def qr(
         self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline
@@ -110,6 +116,15 @@ class Devices:
         with self._environment.admission.command():
             device = self.choose(principal, device_id)
             unlinked = self._connections.log_out(device, deadline)
+        return LogoutResult(device.id, unlinked)
+
+    def purge(
+        self, principal: Principal, device_id: str | None, *, deadline: Deadline
+    ) -> LogoutResult:
+        """Unlink a device and erase everything of it. Raises DeviceNotLinked as `connect` does."""
+        with self._environment.admission.command():
+            device = self.choose(principal, device_id)
+            unlinked = self._connections.erase(device, deadline)
         return LogoutResult(device.id, unlinked)
 
     def choose(self, principal: Principal, device_id: str | None) -> Device:

@@ -15,6 +15,7 @@ from sessions.errors import DeviceNotFound, DeviceRequired, InvalidInput, Proble
 from sessions.principals import Principal, Role
 from sessions.states import DesiredState, Device, DeviceKey, DeviceStatus
 from sessions.store import devices as rows
+from sessions.tokens import require_active
 
 _MAX_NAME = 100
 
@@ -44,10 +45,12 @@ def visible_devices(transaction: Transaction, principal: Principal) -> list[Devi
 def add_device(
     transaction: Transaction, environment: Environment, *, principal: Principal, name: str
 ) -> Device:
-    """Make a device of the caller's. Raises InvalidInput, QuotaExceeded."""
+    """Make a device of the caller's. Raises InvalidInput, QuotaExceeded, Unauthorized."""
     name = name.strip()
     if not 1 <= len(name) <= _MAX_NAME:
         raise InvalidInput([Problem("name", f"Must have 1 to {_MAX_NAME} characters.")])
+    # A user or tenant that is being erased must not get another device meanwhile.
+    require_active(transaction, principal)
     _check_quotas(transaction, environment, principal)
     now = environment.now()
     device = Device(

@@ -1,12 +1,16 @@
 """The live sessions of this process, by device.
 
-The lock guards the table; nothing blocks under it.
+The lock guards the tables; nothing blocks under it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from threading import Lock
+from typing import Any
 
+from sessions.deadline import Deadline
+from sessions.errors import DeviceNotFound
 from sessions.session import Machinery, Session
 from sessions.states import Device
 
@@ -18,13 +22,17 @@ class Registry:
         self._machinery = machinery
         self._lock = Lock()
         self._sessions: dict[str, Session] = {}
+        self._retired: set[str] = set()
 
     def session_of(self, device: Device) -> Session:
         """Return the session that drives the device.
 
         This is the one place that decides who owns a device: this process owns every one of them.
+        Raises DeviceNotFound when it was erased since it was read.
         """
         with self._lock:
+            if device.id in self._retired:
+                raise DeviceNotFound
             session = self._sessions.get(device.id)
             if session is None:
                 session = Session(device.tenant_id, device.id, machinery=self._machinery)
@@ -37,3 +45,22 @@ class Registry:
             session = self._sessions.get(device_id)
         if session is not None:
             session.notify()
+
+    def retire(self, device: Device) -> None:
+        """End the session of a device that is erased; whoever waits for news of it is woken."""
+        with self._lock:
+            self._retired.add(device.id)
+            session = self._sessions.pop(device.id, None)
+        if session is not None:
+            session.retire()
+
+    def erase_tenant(
+        self, tenant_id: str, devices: Iterable[Device], *, deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """End the sessions of a tenant's devices and let the bridge erase the tenant's store.
+
+        Blocks as the methods of a session do, and raises the same.
+        """
+        for device in devices:
+            self.retire(device)
+        return self._machinery.ask_for_tenant("tenant.erase", tenant_id, deadline=deadline)

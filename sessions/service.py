@@ -27,6 +27,7 @@ from sessions.store.meta import claim_network
 from sessions.tenants import Tenants
 from sessions.times import WallClock, utc_now
 from sessions.tokens import Tokens
+from sessions.users import Users
 from sessions.waiting import WaitingRoom
 
 _DRAIN_SECONDS = 3.0
@@ -52,8 +53,9 @@ class Service:
         self, environment: Environment, *, room: WaitingRoom, pool: Pool, bridge: Bridge
     ) -> None:
         connections = Connections(environment)
-        self.tenants = Tenants(environment.database, environment.now)
-        self.tokens = Tokens(environment.database)
+        self.tenants = Tenants(environment)
+        self.users = Users(environment, connections)
+        self.tokens = Tokens(environment.database, environment.now)
         self.devices = Devices(environment, connections)
         self.chats = Chats(environment, self.devices)
         self._environment = environment

@@ -35,6 +35,32 @@ class Machinery:
     config: ServiceConfig
     clock: Callable[[], float] = time.monotonic
 
+    def build_lane(
+        self, tenant_id: str, queue: Any, execute: Callable[[Any], None]
+    ) -> Lane[Any, Any]:
+        """Make a lane whose jobs run in the pool, on the tenant's account."""
+        return Lane(
+            queue,
+            execute,
+            schedule=lambda task: self.pool.submit(tenant_id, task),
+            limit=self.config.lane_limit,
+        )
+
+    def ask_for_tenant(
+        self, method: str, tenant_id: str, *, deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """Invoke a method that takes nothing but the tenant, beside everything else."""
+
+        def run(until: Deadline) -> Mapping[str, Any]:
+            params = {"tenant_id": tenant_id}
+            return self.bridge.call(method, params, timeout_ms=until.remaining_ms())
+
+        with self.room.enter() as waiter:
+            command = Command(run, deadline, waiter, self.clock())
+            self.build_lane(tenant_id, CommandQueue(), run_command).submit(command)
+            outcome: Mapping[str, Any] = waiter.wait(deadline)
+            return outcome
+
 
 class Session:
     """Drives one device through the bridge.
@@ -88,6 +114,11 @@ class Session:
             self._invoke("device.create", deadline, {})
             self._is_created = True
         return self._invoke(method, deadline, params)
+
+    def retire(self) -> None:
+        """Never make the device again in the bridge, which has erased it; wake all who watch it."""
+        self._is_created = True
+        self.notify()
 
     @property
     def news(self) -> int:
@@ -144,13 +175,7 @@ class Session:
             return lane
 
     def _lane(self, queue: Any, execute: Callable[[Any], None]) -> Lane[Any, Any]:
-        pool, tenant_id = self._machinery.pool, self.tenant_id
-        return Lane(
-            queue,
-            execute,
-            schedule=lambda task: pool.submit(tenant_id, task),
-            limit=self._machinery.config.lane_limit,
-        )
+        return self._machinery.build_lane(self.tenant_id, queue, execute)
 
     def _command(
         self, run: Callable[[Deadline], Any], waiter: Waiter[Any], deadline: Deadline
