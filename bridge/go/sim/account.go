@@ -17,6 +17,7 @@ import (
 var (
 	ErrAccountExists  = errors.New("there is such an account already")
 	ErrUnknownDevice  = errors.New("no such device")
+	ErrStreamError    = errors.New("no such stream error")
 	ErrTooManyDevices = errors.New("no device number is free")
 )
 

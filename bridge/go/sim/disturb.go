@@ -184,10 +184,12 @@ func (s *stream) spoil(node *waBinary.Node, rules []faults.Rule) *waBinary.Node 
 	return node
 }
 
+// spoilMessage damages the ciphertext. It is not at the end, where a first message has no MAC, and not
+// in the first half, where it has keys.
 func spoilMessage(node *waBinary.Node) {
 	for _, child := range node.GetChildren() {
 		if body, ok := child.Content.([]byte); ok && child.Tag == "enc" && len(body) > 0 {
-			body[len(body)-1] ^= 1
+			body[len(body)*3/4] ^= 1
 		}
 	}
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -102,15 +103,24 @@ func (b *batch) link(d *device) {
 
 // unlink removes a device. A connection that it still has is the caller's to end.
 func (b *batch) unlink(d *device) {
+	b.forget(d)
+	b.announceDevices(d.ID)
+}
+
+func (b *batch) forget(d *device) {
 	delete(b.account.devices, d.ID)
 	b.account.phone.Forget(b.account.signalAddress(d.ID))
 	b.changed = true
-	b.announceDevices(d.ID)
 }
 
 // expel unlinks a device as the phone's owner does.
 func (b *batch) expel(d *device) {
 	b.unlink(d)
+	b.dismiss(d)
+}
+
+// dismiss tells a device that is online that it was unlinked.
+func (b *batch) dismiss(d *device) {
 	if d.stream != nil {
 		b.end(d.stream, streamConflict("401", "device_removed"))
 	}
@@ -135,7 +145,8 @@ func (a *Account) UnlinkAll() {
 
 func (b *batch) expelAll() {
 	for _, d := range b.account.sorted() {
-		b.expel(d)
+		b.forget(d)
+		b.dismiss(d)
 	}
 }
 
@@ -148,6 +159,26 @@ func (a *Account) Drop(id uint16) error {
 		return ErrUnknownDevice
 	}
 	d.stream.cut()
+	return nil
+}
+
+// End ends a device's connection with a stream error: 515, 503, replaced or device_removed, which
+// unlinks it.
+func (a *Account) End(id uint16, what string) error {
+	if !slices.Contains([]string{"515", "503", "replaced", "device_removed"}, what) {
+		return fmt.Errorf("%w: %q", ErrStreamError, what)
+	}
+	a.mu.Lock()
+	d := a.devices[id]
+	var open *stream
+	if d != nil {
+		open = d.stream
+	}
+	a.mu.Unlock()
+	if open == nil {
+		return ErrUnknownDevice
+	}
+	open.end(what)
 	return nil
 }
 

@@ -52,6 +52,7 @@ func parse(args []string, help io.Writer) (arguments, error) {
 	flags.StringVar(&parsed.control, "control", "127.0.0.1:0", "`address` of the control API")
 	flags.StringVar(&parsed.StateFile, "state", "", "`file` to keep everything in across restarts")
 	flags.Int64Var(&parsed.Seed, "seed", 1, "`number` that random faults follow from")
+	flags.StringVar(&parsed.Floor, "version-floor", "", "oldest `version` of a client that is let in")
 	flags.IntVar(&parsed.PageSize, "page-size", 0, "app-state `patches` in one answer, 0 for all")
 	flags.BoolVar(&parsed.Lenient, "lenient", false,
 		"accept bad patches and unknown requests, as the real server does")

@@ -1,6 +1,10 @@
 package main
 
-const usage = `wasim stands in for the WhatsApp chat server and for the phones behind it, so that linked-device
+import "wuts/sim/faults"
+
+var usage = usageHead + faults.Help() + "\nFlags:\n"
+
+const usageHead = `wasim stands in for the WhatsApp chat server and for the phones behind it, so that linked-device
 clients can be tried without WhatsApp and without a phone. It verifies what clients send; it proves
 nothing about the real service. It listens on loopback addresses only.
 
@@ -17,6 +21,10 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
   GET    A/pending                       codes that wait for a phone
   POST   A/scan?wait=5s                  {"qr":text} -> {"device":n}
   DELETE A/devices/N; POST A/unlink-all  unlink
+  POST   A/devices/N/drop                cut the connection
+  POST   A/devices/N/end                 {"what":"515"|"503"|"replaced"|"device_removed"}
+  POST   A/ban                           {"code"?,"expire_s"?}: every login fails with 402
+  POST   A/main-device-gone, A/restore   every login fails with 403; logins are let in again
   GET    A/appstate[/COLLECTION]         what the phone sees
   POST   A/appstate                      the phone writes one of
            {"archive":{"jid","archived"}}  {"pin":{"jid","pinned"}}  {"read":{"jid","read"}}
@@ -27,9 +35,11 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
   POST   /v1/wait                        {"condition":{…},"timeout":"5s"} with a condition of
            {"account","device","state":"online"|"active"|"offline"}
            {"account","collection","index","present"?,"value"?}
-  POST, GET, DELETE /v1/faults           {"action":"delay"|"close"|"swallow"|"conflict","account"?,
-           "device"?,"direction":"in"|"out"|"both","tag"?,"xmlns"?,"child"?,"collection"?,"nth"?,
-           "times"?,"probability"?,"ms"?,"jitter_ms"?,"when":"before"|"after","n"?,"bare"?}
+  POST   /v1/version-floor               {"version":"2.3000.1"}: older clients fail with 405; "" lifts it
+  POST, GET, DELETE /v1/faults           a rule {"action",…} -> {"id"}; all rules; none any more
+  DELETE /v1/faults/ID                   take one rule away
 
-Flags:
+Faults: a rule befalls what all its filters match: "account"?, "device"?, "collection"?, and for a stanza
+"direction":"in"|"out"|"both", "tag"?, "xmlns"?, "child"?. "nth"? passes over matches, "times"? bounds
+them, "probability"? is of each. "what" is a variant; the actions with what else they take:
 `

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"wuts/sim"
-	"wuts/sim/faults"
 	"wuts/sim/syncd"
 )
 
@@ -125,11 +124,19 @@ func (s *Server) unlink(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	id, err := device(r)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, a.Unlink(id)
+}
+
+func device(r *http.Request) (uint16, error) {
 	id, err := strconv.ParseUint(r.PathValue("device"), 10, 16)
 	if err != nil {
-		return nil, sim.ErrUnknownDevice
+		return 0, sim.ErrUnknownDevice
 	}
-	return struct{}{}, a.Unlink(uint16(id))
+	return uint16(id), nil
 }
 
 func (s *Server) unlinkAll(r *http.Request) (any, error) {
@@ -179,22 +186,4 @@ func (s *Server) violations(*http.Request) (any, error) {
 	return map[string]any{
 		"violations": append([]sim.Violation{}, s.sim.Violations()...),
 	}, nil
-}
-
-func (s *Server) listFaults(*http.Request) (any, error) {
-	return map[string]any{"faults": append([]faults.Rule{}, s.sim.Faults().List()...)}, nil
-}
-
-func (s *Server) addFault(r *http.Request) (any, error) {
-	var rule faults.Rule
-	if err := read(r, &rule); err != nil {
-		return nil, err
-	}
-	id, err := s.sim.Faults().Add(rule)
-	return map[string]int{"id": id}, err
-}
-
-func (s *Server) clearFaults(*http.Request) (any, error) {
-	s.sim.Faults().Clear()
-	return struct{}{}, nil
 }

@@ -56,7 +56,12 @@ func (s *Server) routes() map[string]map[string]handler {
 		"/v1/accounts":                     {"GET": s.listAccounts, "POST": s.addAccount},
 		account:                            {"GET": s.showAccount},
 		account + "/devices/{device}":      {"DELETE": s.unlink},
+		account + "/devices/{device}/drop": {"POST": s.drop},
+		account + "/devices/{device}/end":  {"POST": s.end},
 		account + "/unlink-all":            {"POST": s.unlinkAll},
+		account + "/ban":                   {"POST": s.ban},
+		account + "/main-device-gone":      {"POST": s.losePhone},
+		account + "/restore":               {"POST": s.restore},
 		account + "/scan":                  {"POST": s.scan},
 		account + "/pending":               {"GET": s.pending},
 		account + "/appstate":              {"GET": s.showCollections, "POST": s.write},
@@ -65,9 +70,11 @@ func (s *Server) routes() map[string]map[string]handler {
 		account + "/keys/rotate":           {"POST": s.rotateKey},
 		"/v1/violations":                   {"GET": s.violations},
 		"/v1/wait":                         {"POST": s.wait},
+		"/v1/version-floor":                {"POST": s.setVersionFloor},
 		"/v1/faults": {
 			"GET": s.listFaults, "POST": s.addFault, "DELETE": s.clearFaults,
 		},
+		"/v1/faults/{id}": {"DELETE": s.removeFault},
 	}
 }
 
@@ -93,6 +100,8 @@ var statuses = []struct {
 	{sim.ErrAccountExists, http.StatusConflict},
 	{sim.ErrUnknownDevice, http.StatusNotFound},
 	{sim.ErrTooManyDevices, http.StatusConflict},
+	{sim.ErrStreamError, http.StatusBadRequest},
+	{sim.ErrVersion, http.StatusBadRequest},
 	{sim.ErrNumber, http.StatusBadRequest},
 	{sim.ErrNotQR, http.StatusBadRequest},
 	{sim.ErrUnknownRef, http.StatusNotFound},

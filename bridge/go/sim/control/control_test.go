@@ -227,7 +227,7 @@ func TestFaults(t *testing.T) {
 	if made := a.post("/v1/faults", `{"action":"delay","direction":"both","ms":5}`, 200); made["id"] != 1.0 {
 		t.Errorf("%v", made)
 	}
-	a.post("/v1/faults", `{"action":"shuffle"}`, 400)
+	a.post("/v1/faults", `{"action":"explode"}`, 400)
 	a.post("/v1/faults", `{"action":"delay","ms":5,"colour":"red"}`, 400)
 	if rules := a.get("/v1/faults", 200)["faults"].([]any); len(rules) != 1 {
 		t.Errorf("%v", rules)
