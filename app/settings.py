@@ -54,6 +54,7 @@ class Settings:
     devices_per_tenant: int = 50
     pairings: int = 20
     pairings_per_tenant: int = 3
+    audit_days: int = 90
 
     def __post_init__(self) -> None:
         if (self.wa_endpoint is None) != (self.wa_root_key is None):
@@ -96,6 +97,7 @@ class Settings:
             devices_per_tenant=self.devices_per_tenant,
             pairings=self.pairings,
             pairings_per_tenant=self.pairings_per_tenant,
+            audit_days=self.audit_days,
             log_level=self.log_level,
         )
 
@@ -210,6 +212,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "devices_per_tenant": _whole_number(1, 100_000),
     "pairings": _whole_number(1, 10_000),
     "pairings_per_tenant": _whole_number(1, 10_000),
+    "audit_days": _whole_number(1, 3650),
 }
 NAMES: Mapping[str, str] = {PREFIX + item.name.upper(): item.name for item in fields(Settings)}
 SECRETS = (f"{PREFIX}MASTER_TOKEN",)

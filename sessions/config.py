@@ -60,4 +60,5 @@ class ServiceConfig:
     devices_per_tenant: int = 50
     pairings_per_tenant: int = 3
     pairings: int = 20
+    audit_days: int = 90
     log_level: str = "info"

@@ -10,6 +10,7 @@ import structlog
 
 from bridge.interface import Bridge
 from sessions.admission import Admission
+from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
 from sessions.chats import Chats
 from sessions.config import ServiceConfig
@@ -56,6 +57,7 @@ class Service:
         self.tenants = Tenants(environment)
         self.users = Users(environment, connections)
         self.tokens = Tokens(environment.database, environment.now)
+        self.audit = Audit(environment)
         self.devices = Devices(environment, connections)
         self.chats = Chats(environment, self.devices)
         self._environment = environment
@@ -67,6 +69,7 @@ class Service:
             bridge, environment.database, registry=environment.registry, now=environment.now
         )
         self._pump = PumpThread(pump)
+        self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
         self._started: list[Part] = []
 
@@ -110,6 +113,7 @@ class Service:
         database, pool = self._environment.database, self._pool
         return (
             Part("database", self._open_database, lambda _: database.close()),
+            Part("audit", self._audit_thread.start, self._audit_thread.stop),
             Part("pool", pool.start, pool.stop),
             Part("bridge", self._start_bridge, self._stop_bridge),
             Part("pump", self._pump.start, self._pump.stop),
