@@ -9,7 +9,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from app.api import HeadlessRule, build_api
 from app.auth import Authenticator, MasterToken
-from app.context import EXTENSION, Context
+from app.context import EXTENSION, Context, Limits
 from app.errors import register_error_handlers
 from app.lifecycle import Lifecycle, Part
 from app.parsing import BODY_LIMIT
@@ -19,6 +19,7 @@ from app.settings import Settings
 from bridge.client import WhatsmeowBridge
 from bridge.interface import Bridge
 from sessions.data_directory import DataDirectory
+from sessions.rate_limits import RateLimiter
 from sessions.service import Service, build_service
 
 BLUEPRINTS = (
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None, bridge: Bridge | None = None) -
         lifecycle=build_lifecycle(settings, service, master),
         authenticator=Authenticator(service.tokens, master),
         master=master,
+        limits=build_limits(settings),
     )
     register_request_hooks(app)
     register_error_handlers(app)
@@ -70,6 +72,15 @@ def build_flask() -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=BODY_LIMIT + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.json = AnswerJSON(app)
     return app
+
+
+def build_limits(settings: Settings) -> Limits:
+    """Make the limiters: two seconds' worth of requests at once, one minute's of failures."""
+    per_token, per_address = settings.rate_limit, settings.failure_limit
+    return Limits(
+        requests=RateLimiter(per_token, burst=2 * per_token),
+        failures=RateLimiter(per_address / 60, burst=per_address),
+    )
 
 
 def build_lifecycle(settings: Settings, service: Service, master: MasterToken) -> Lifecycle:

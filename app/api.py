@@ -22,7 +22,7 @@ ERRORS: dict[ErrorCode, type[ServiceError]] = {
     error.code: error for error in ServiceError.__subclasses__()
 }
 ALWAYS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.SHUTTING_DOWN)
-TOKEN = (ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN)
+TOKEN = (ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.RATE_LIMITED)
 BODY = (
     ErrorCode.VALIDATION_ERROR,
     ErrorCode.REQUEST_TIMEOUT,

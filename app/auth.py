@@ -6,17 +6,21 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from flask import request
 from flask_smorest import Blueprint
 
+from app.clients import find_origin
 from app.context import context
 from sessions.errors import Forbidden, Unauthorized
 from sessions.principals import Principal
 
 View = Callable[..., Any]
+T = TypeVar("T")
+
+MASTER_KEY = "master"
 
 
 class Tokens(Protocol):
@@ -86,12 +90,27 @@ def read_token(header: str | None) -> str:
     raise Unauthorized
 
 
+def _admit(check: Callable[[str | None], T]) -> T:
+    """Check the request's token. Too many failures from one address raise RateLimited.
+
+    A good token is let in whatever else comes from its address: tokens are too long to be guessed,
+    and those who share a proxy must not be able to lock each other out.
+    """
+    try:
+        return check(request.headers.get("Authorization"))
+    except Unauthorized:
+        origin = find_origin(request, context().settings.trusted_proxies)
+        context().limits.failures.take(origin)
+        raise
+
+
 def tenant_token_required(view: View) -> View:
     """Let users of a tenant call the view, which gets the principal as its first argument."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        principal = context().authenticator.principal(request.headers.get("Authorization"))
+        principal = _admit(context().authenticator.principal)
+        context().limits.requests.take(principal.token_id)
         structlog.contextvars.bind_contextvars(
             tenant_id=principal.tenant_id, user_id=principal.user_id
         )
@@ -105,7 +124,8 @@ def master_token_required(view: View) -> View:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        context().authenticator.require_master(request.headers.get("Authorization"))
+        _admit(context().authenticator.require_master)
+        context().limits.requests.take(MASTER_KEY)
         return view(*args, **kwargs)
 
     return _documented(wrapper, security=[{"master_token": []}])

@@ -10,13 +10,21 @@ from flask import current_app, g
 from sessions.deadline import Deadline
 
 if TYPE_CHECKING:
-    from sessions.service import Service
-
     from app.auth import Authenticator, MasterToken
     from app.lifecycle import Lifecycle
     from app.settings import Settings
+    from sessions.rate_limits import RateLimiter
+    from sessions.service import Service
 
 EXTENSION = "wuts"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often a token may ask (by its id), and an address may fail to present one."""
+
+    requests: RateLimiter
+    failures: RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Context:
     lifecycle: Lifecycle
     authenticator: Authenticator
     master: MasterToken
+    limits: Limits
 
     def log_key(self) -> bytes:
         """Return the key under which JIDs are hashed in the log: the same after a restart."""

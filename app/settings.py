@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ class Settings:
     pairings: int = 20
     pairings_per_tenant: int = 3
     audit_days: int = 90
+    rate_limit: int = 2000
+    failure_limit: int = 600
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.wa_endpoint is None) != (self.wa_root_key is None):
@@ -166,6 +170,13 @@ def parse_address(text: str) -> Address:
         raise ValueError("must be a literal address with a port, such as 127.0.0.1:8080") from None
 
 
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
+
+
 def _loopback_endpoint(text: str) -> str:
     address = parse_address(text)
     if not ipaddress.ip_address(address.host).is_loopback or not address.port:
@@ -213,6 +224,9 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "pairings": _whole_number(1, 10_000),
     "pairings_per_tenant": _whole_number(1, 10_000),
     "audit_days": _whole_number(1, 3650),
+    "rate_limit": _whole_number(0, 1_000_000),
+    "failure_limit": _whole_number(0, 1_000_000),
+    "trusted_proxies": _networks,
 }
 NAMES: Mapping[str, str] = {PREFIX + item.name.upper(): item.name for item in fields(Settings)}
 SECRETS = (f"{PREFIX}MASTER_TOKEN",)

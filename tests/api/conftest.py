@@ -48,7 +48,13 @@ def own_app(stopped_app: Flask) -> Iterator[Flask]:
 
 def build(data_dir: Path, bridge: FakeBridge) -> Flask:
     """Put an application together whose every answer is checked."""
-    settings = Settings(data_dir=data_dir, master_token=MASTER, request_timeout=5, pairings=10_000)
+    settings = Settings(
+        data_dir=data_dir,
+        master_token=MASTER,
+        request_timeout=5,
+        pairings=10_000,
+        failure_limit=0,
+    )
     app = create_app(settings, bridge)
     app.test_client_class = CheckedClient
     return app

@@ -98,6 +98,7 @@ class Service:
         return {
             "WUTS_BIND": f"127.0.0.1:{self.port}",
             "WUTS_DATA_DIR": str(self.data),
+            "WUTS_FAILURE_LIMIT": "0",
             "WUTS_WA_ENDPOINT": self.simulator.endpoint,
             "WUTS_WA_ROOT_KEY": self.simulator.root_key,
             **self.settings,
