@@ -143,11 +143,13 @@ func (s *Server) reserve(spec Spec) (*Account, error) {
 }
 
 func (s *Server) newAccount(pn, lid types.JID) *Account {
-	return &Account{
+	a := &Account{
 		server: s, pn: pn, lid: lid, phone: endpoint.New(),
 		book:    syncd.New(syncd.Options{PageSize: s.options.PageSize, Lenient: s.options.Lenient}),
 		devices: map[uint16]*device{}, nextDevice: 1, nextKeyIndex: 1,
 	}
+	a.ServeSnapshots(s.options.Snapshots)
+	return a
 }
 
 // seed writes the app state that a phone has before its first companion.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 
 	"wuts/sim/faults"
@@ -14,6 +15,17 @@ import (
 // Book returns the account's app state. What is written to it directly is announced to nobody;
 // use Write to let the phone change something.
 func (a *Account) Book() *syncd.Book { return a.book }
+
+// ServeSnapshots answers a device's first fetch of a collection with a snapshot, or with all patches.
+func (a *Account) ServeSnapshots(on bool) {
+	if !on {
+		a.book.ServeSnapshots(nil)
+		return
+	}
+	a.book.ServeSnapshots(func(plain []byte) (*waServerSync.ExternalBlobReference, error) {
+		return a.server.media.PutAppState(a.pn.User, plain)
+	})
+}
 
 // Write lets the phone write one patch, and tells every device.
 func (a *Account) Write(collection string, mutations ...syncd.Mutation) (uint64, error) {

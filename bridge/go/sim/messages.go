@@ -101,7 +101,7 @@ func (b *batch) open(d *device, node *waBinary.Node) error {
 		b.account.phone.Forget(address)
 		return fmt.Errorf("peer message: %w", err)
 	}
-	return b.hear(d, plain)
+	return b.hear(d, wire.Attr(*node, "id"), plain)
 }
 
 // receipt takes a stanza off the queue, or sends a message again that could not be read.

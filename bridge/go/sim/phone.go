@@ -177,8 +177,8 @@ func (b *batch) askForPreKeys(d *device) {
 	}})
 }
 
-// hear handles what a companion tells the phone.
-func (b *batch) hear(d *device, plain []byte) error {
+// hear handles what a companion tells the phone; the id is that of the message.
+func (b *batch) hear(d *device, id string, plain []byte) error {
 	received := &waE2E.Message{}
 	if err := proto.Unmarshal(plain, received); err != nil {
 		return err
@@ -192,6 +192,11 @@ func (b *batch) hear(d *device, plain []byte) error {
 			d.stream.violate(violationFatal, "the device gave its app state up: the phone unlinks all")
 		}
 		b.expelAll()
+	case waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_MESSAGE:
+		request := protocol.GetPeerDataOperationRequestMessage()
+		if request.GetSyncdCollectionFatalRecoveryRequest() != nil {
+			b.recover(d, id, request)
+		}
 	default:
 		b.account.server.log.Info("peer_message_ignored",
 			"device", d.ID, "type", protocol.GetType().String())

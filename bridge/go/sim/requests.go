@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"wuts/sim/faults"
+	"wuts/sim/media"
 	"wuts/sim/wire"
 )
 
@@ -34,6 +35,7 @@ var requests = map[route]func(request){
 	{"md", "set", "remove-companion-device"}: removeCompanion,
 	{"usync", "get", "usync"}:                answerUserSync,
 	{"abt", "get", "props"}:                  answerProps,
+	{"w:m", "set", "media_conn"}:             answerMediaHosts,
 	{"blocklist", "get", ""}:                 answerBlocklist,
 	{"privacy", "get", "privacy"}:            answerPrivacy,
 	{"privacy", "set", "tokens"}:             answerEmpty,
@@ -134,6 +136,15 @@ func removeCompanion(r request) {
 			b.reply(r.stream, r.result())
 		}
 	})
+}
+
+// answerMediaHosts says where files are downloaded from; the clients' connections all come here.
+func answerMediaHosts(r request) {
+	r.stream.reply(r.result(waBinary.Node{
+		Tag:     "media_conn",
+		Attrs:   waBinary.Attrs{"auth": "sim", "ttl": "3600", "auth_ttl": "3600", "max_buckets": "12"},
+		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": media.Host}}},
+	}))
 }
 
 func answerProps(r request) {

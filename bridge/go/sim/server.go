@@ -16,6 +16,7 @@ import (
 
 	"wuts/sim/ca"
 	"wuts/sim/faults"
+	"wuts/sim/media"
 	"wuts/sim/wire"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 	Seed      int64  // of what is random about faults
 	Floor     string // the oldest version of a client that is let in, all if empty
 	PageSize  int    // app-state patches in one answer, 0 for all of them
+	Snapshots bool   // answer the first fetch of a collection with a snapshot from the media host
 	Lenient   bool   // answer unknown requests and accept bad patches, as the real server does
 	Log       *slog.Logger
 	Authority *ca.Authority // a fresh one if nil; a state file's goes before it
@@ -49,6 +51,7 @@ type Server struct {
 	authority *ca.Authority
 	chain     []byte
 	faults    *faults.Engine
+	media     *media.Store
 	listener  net.Listener
 	http      *http.Server
 	ctx       context.Context
@@ -86,6 +89,7 @@ func Start(options Options) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(chatPath, s.serveChat)
+	mux.Handle(media.Prefix, s.media.Handler(s.failingDownload))
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
 	s.running.Go(func() { _ = s.http.Serve(s.listener) })
 	return s, nil
@@ -106,6 +110,7 @@ func newServer(options Options) *Server {
 		log:       options.Log,
 		authority: options.Authority,
 		faults:    faults.New(options.Seed),
+		media:     media.New(),
 		accounts:  map[string]*Account{},
 		directory: newDirectory(),
 		pending:   map[string]*pairing{},
@@ -161,6 +166,14 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.Cut()
 	newStream(s, conn).run(s.ctx)
+}
+
+// failingDownload says how a rule makes the download of an account's file fail.
+func (s *Server) failingDownload(owner string) string {
+	if rule := s.disturbance(faults.Stanza{Moment: faults.OnDownload, Account: owner}); rule != nil {
+		return rule.What
+	}
+	return ""
 }
 
 // enter counts a connection that Close has to wait for.

@@ -54,6 +54,8 @@ func parse(args []string, help io.Writer) (arguments, error) {
 	flags.Int64Var(&parsed.Seed, "seed", 1, "`number` that random faults follow from")
 	flags.StringVar(&parsed.Floor, "version-floor", "", "oldest `version` of a client that is let in")
 	flags.IntVar(&parsed.PageSize, "page-size", 0, "app-state `patches` in one answer, 0 for all")
+	flags.BoolVar(&parsed.Snapshots, "snapshots", false,
+		"answer the first fetch of a collection with a snapshot, not with all patches")
 	flags.BoolVar(&parsed.Lenient, "lenient", false,
 		"accept bad patches and unknown requests, as the real server does")
 	if err := flags.Parse(args); err != nil {

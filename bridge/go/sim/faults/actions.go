@@ -68,6 +68,18 @@ var actions = map[string]action{
 			"has; rotate: it shares a new one before an upload; late (ms), never, partly: how it\n" +
 			"answers when a device asks for keys",
 	},
+	"recovery": {
+		whats:   map[string]Moment{"never": OnRecovery, "late": OnRecovery, "bad": OnRecovery},
+		options: []string{"ms"}, check: checkLate,
+		help: "how the phone answers a device that asks for a copy of a collection: never, late (ms),\n" +
+			"or bad, with a hash that is not that of the copy",
+	},
+	"media": {
+		whats: map[string]Moment{
+			"404": OnDownload, "403": OnDownload, "truncated": OnDownload, "wrong_hash": OnDownload,
+		},
+		check: checkNothing, help: "how the download of an account's snapshot fails",
+	},
 	"stream": {
 		whats: map[string]Moment{
 			"515": OnStanza, "503": OnStanza, "replaced": OnStanza, "device_removed": OnStanza,

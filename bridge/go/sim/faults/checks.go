@@ -115,6 +115,8 @@ func checkDirection(kind action, rule *Rule) error {
 	return nil
 }
 
+func checkNothing(*Rule) error { return nil }
+
 func checkDelay(rule *Rule) error {
 	if rule.MS < 0 || rule.JitterMS < 0 || rule.MS > maxDelayMS || rule.JitterMS > maxDelayMS {
 		return invalid("ms and jitter_ms must be between 0 and %d", maxDelayMS)

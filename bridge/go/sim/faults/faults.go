@@ -20,7 +20,9 @@ const (
 	OnLogin      Moment = "login"
 	OnShare      Moment = "key share"
 	OnKeyRequest Moment = "key request"
+	OnRecovery   Moment = "recovery request"
 	OnWrite      Moment = "write of the phone"
+	OnDownload   Moment = "download"
 )
 
 // Stanza is one stanza on its way; at another moment there is no node, and perhaps a collection.

@@ -63,13 +63,29 @@ func (v *visit) serve(wanted waBinary.Node) waBinary.Node {
 			target.name, target.version(), request.version)})
 	}
 	if request.patch == nil {
-		reply := waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": target.name}}
-		return v.book.fill(reply, target, request.version)
+		return v.fetch(target, request)
 	}
 	if request.version != target.version() {
 		return v.book.conflict(target, request.version)
 	}
 	return v.upload(target, request.patch)
+}
+
+// fetch answers with what a client lacks: a snapshot if it asks for one and there are snapshots, else
+// patches.
+func (v *visit) fetch(target *collection, request request) waBinary.Node {
+	reply := waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": target.name}}
+	if !request.snapshot || v.book.keep == nil || target.version() == 0 {
+		return v.book.fill(reply, target, request.version)
+	}
+	reference, err := target.snapshot(&v.book.keys, v.book.keep)
+	if err != nil {
+		return refusal(target.name, "500", "internal-server-error")
+	}
+	reply.Attrs["version"] = strconv.FormatUint(target.version(), 10)
+	reply.Attrs["has_more_patches"] = "false"
+	reply.Content = []waBinary.Node{{Tag: "snapshot", Content: reference}}
+	return reply
 }
 
 // upload appends a patch whose base is current, if it verifies or the book is lenient.
@@ -100,9 +116,10 @@ func (v *visit) upload(target *collection, raw []byte) waBinary.Node {
 
 // request is a <collection> as a client sends it; patch is nil for a fetch.
 type request struct {
-	name    string
-	version uint64
-	patch   []byte
+	name     string
+	version  uint64
+	snapshot bool // it may be answered with a snapshot
+	patch    []byte
 }
 
 // read understands a <collection>, or says what is wrong with it. A fetch without a version asks for
@@ -119,7 +136,7 @@ func (b *Book) read(node waBinary.Node) (request, *collection, *finding) {
 	if err != nil && (text != "" || len(patches) > 0) {
 		return out, nil, &finding{"malformed_request", fmt.Sprintf("%s: version %q is no number", out.name, text)}
 	}
-	out.version = version
+	out.version, out.snapshot = version, attribute(node, "return_snapshot") == "true"
 	if len(patches) > 1 {
 		return out, nil, &finding{"malformed_request", out.name + ": more than one patch in an upload"}
 	}

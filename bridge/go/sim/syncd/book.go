@@ -46,6 +46,7 @@ type Book struct {
 	mu          sync.Mutex
 	keys        keyring
 	collections map[string]*collection
+	keep        Keep // nil: there are no snapshots
 }
 
 // New makes an empty book with a first key.

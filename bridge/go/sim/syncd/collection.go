@@ -37,6 +37,8 @@ type record struct {
 	version   uint64
 	author    uint16
 	mutatedMS int64
+	valueMAC  mac
+	plain     []byte // the SyncActionData
 }
 
 // collection is the server's list of patches and the phone's reading of them. Patch i has version i+1.
@@ -44,12 +46,16 @@ type collection struct {
 	name    string
 	patches []storedPatch
 	hash    [128]byte
-	live    map[mac]mac                   // index MAC → value MAC of its last SET
-	records map[string]map[string]*record // index as JSON → key id → record
+	live    map[mac]mac                       // index MAC → value MAC of its last SET
+	sealed  map[mac]*waServerSync.SyncdRecord // index MAC → its last SET as it was uploaded
+	records map[string]map[string]*record     // index as JSON → key id → record
 }
 
 func newCollection(name string) *collection {
-	return &collection{name: name, live: make(map[mac]mac), records: make(map[string]map[string]*record)}
+	return &collection{
+		name: name, live: make(map[mac]mac), sealed: make(map[mac]*waServerSync.SyncdRecord),
+		records: make(map[string]map[string]*record),
+	}
 }
 
 func (c *collection) version() uint64 {
@@ -62,6 +68,7 @@ type mutation struct {
 	indexMAC  mac
 	valueMAC  mac
 	key       *expandedKey
+	sealed    *waServerSync.SyncdRecord
 	content   *content
 }
 
@@ -71,6 +78,7 @@ type content struct {
 	index     []string
 	value     json.RawMessage
 	mutatedMS int64
+	plain     []byte
 }
 
 // outcome is what a patch would make of a collection.
@@ -129,6 +137,11 @@ func (c *collection) commit(author uint16, patch *waServerSync.SyncdPatch, resul
 		}
 	}
 	for _, entry := range result.mutations {
+		if entry.operation == waServerSync.SyncdMutation_SET {
+			c.sealed[entry.indexMAC] = entry.sealed
+		} else {
+			delete(c.sealed, entry.indexMAC)
+		}
 		if entry.content != nil {
 			c.apply(entry, author)
 		}
@@ -149,6 +162,7 @@ func (c *collection) apply(entry mutation, author uint16) {
 		records[string(entry.key.id)] = &record{
 			index: entry.content.index, value: entry.content.value, key: entry.key,
 			version: c.version(), author: author, mutatedMS: entry.content.mutatedMS,
+			valueMAC: entry.valueMAC, plain: entry.content.plain,
 		}
 		return
 	}

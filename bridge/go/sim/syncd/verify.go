@@ -121,6 +121,7 @@ func (v *verification) decode(position int, entry *waServerSync.SyncdMutation) m
 		operation: entry.GetOperation(),
 		indexMAC:  mac(entry.GetRecord().GetIndex().GetBlob()),
 		valueMAC:  mac(valueMAC),
+		sealed:    entry.GetRecord(),
 	}
 	key := v.keys.expanded[string(entry.GetRecord().GetKeyID().GetID())]
 	if key == nil {
@@ -165,7 +166,9 @@ func decrypt(key *expandedKey, encrypted []byte) (*content, error) {
 		return nil, errors.New("the value has no JSON form")
 	}
 	mutatedMS := action.GetValue().GetTimestamp()
-	return &content{rawIndex: action.GetIndex(), index: index, value: value, mutatedMS: mutatedMS}, nil
+	return &content{
+		rawIndex: action.GetIndex(), index: index, value: value, mutatedMS: mutatedMS, plain: plaintext,
+	}, nil
 }
 
 // show gives a value its JSON form, without the timestamp and with spacing that never varies.

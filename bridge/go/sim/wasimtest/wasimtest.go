@@ -58,6 +58,9 @@ func WithState(path string) Option { return func(s *settings) { s.StateFile = pa
 // WithPageSize bounds the app-state patches in one answer.
 func WithPageSize(patches int) Option { return func(s *settings) { s.PageSize = patches } }
 
+// WithSnapshots answers the first fetch of a collection with a snapshot.
+func WithSnapshots() Option { return func(s *settings) { s.Snapshots = true } }
+
 // Lenient makes the simulator accept bad patches, as the real server must.
 func Lenient() Option { return func(s *settings) { s.Options.Lenient = true } }
 
