@@ -33,6 +33,8 @@ _STILL = (
     "refusals",
     "lost_answers",
     "full_syncs",
+    "copies_asked",
+    "copies_taken",
     "wedged",
 )
 _START_FIELDS = {"devices_dir", "network", "os_name", "wa_version", "spool_limit", "log_level"}

@@ -96,6 +96,7 @@ var verdicts = []struct {
 	{engine.ErrDuplicateIndex, InvalidArgument},
 	{engine.ErrNoKeys, AppStateNotReady},
 	{engine.ErrNotFetched, AppStateNotReady},
+	{engine.ErrAwaitingPhone, AppStateNotReady},
 	{engine.ErrBroken, AppStateBroken},
 	{engine.ErrOwnPatch, AppStateBroken},
 	{engine.ErrNotConnected, DeviceNotConnected},

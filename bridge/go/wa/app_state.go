@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"wuts/wa/engine"
@@ -78,6 +79,20 @@ func (b *Bridge) connectedLink(ctx context.Context, key DeviceKey) (*link, error
 			return nil, errors.Join(ErrDeviceNotConnected, ctx.Err())
 		case <-s.ctx.Done():
 			return nil, ErrStopped
+		}
+	}
+}
+
+// takeCopies hands the engine what the phone answers to a request for its copy of a collection. Nobody
+// but the account's own phone is believed.
+func (l *link) takeCopies(event *events.Message) {
+	if !event.Info.IsFromMe || event.Info.Sender.Device != 0 || l.engine == nil {
+		return
+	}
+	answer := event.Message.GetProtocolMessage().GetPeerDataOperationRequestResponseMessage()
+	for _, result := range answer.GetPeerDataOperationResult() {
+		if found := result.GetSyncdSnapshotFatalRecoveryResponse(); found != nil {
+			l.session.spawn.Go("take copy", func() { _ = l.engine.TakeCopy(l.ctx, found) })
 		}
 	}
 }

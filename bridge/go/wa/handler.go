@@ -12,6 +12,7 @@ const maxKeepAliveErrors = 2
 
 // handle takes whatsmeow's events. It reports whether the stanza may be acknowledged; so far nothing
 // that WhatsApp wouldn't repeat is made of one. Messages are dropped here: their content is not kept.
+// Only the phone's own copies of collections, which come in messages, are handed to the engine.
 func (l *link) handle(raw any) bool {
 	s := l.session
 	switch event := raw.(type) {
@@ -25,6 +26,8 @@ func (l *link) handle(raw any) bool {
 		s.mailbox.post(func() { s.pairingBroke(l, "passkey_required") })
 	case *events.ManualLoginReconnect:
 		s.mailbox.post(func() { s.login(l) })
+	case *events.Message:
+		l.takeCopies(event)
 	default:
 		l.handleConnection(raw)
 	}

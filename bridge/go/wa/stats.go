@@ -26,6 +26,8 @@ type Stats struct {
 	Refusals     int64          `json:"refusals"`
 	LostAnswers  int64          `json:"lost_answers"`
 	FullSyncs    int64          `json:"full_syncs"`
+	CopiesAsked  int64          `json:"copies_asked"`
+	CopiesTaken  int64          `json:"copies_taken"`
 	Wedged       int64          `json:"wedged"`
 }
 
@@ -42,6 +44,7 @@ func (b *Bridge) Stats() (Stats, error) {
 		Patches: done.engine.Patches.Load(), Mutations: done.engine.Mutations.Load(),
 		Conflicts: done.engine.Conflicts.Load(), Refusals: done.engine.Refusals.Load(),
 		LostAnswers: done.engine.LostAnswers.Load(), FullSyncs: done.engine.FullSyncs.Load(),
+		CopiesAsked: done.engine.CopiesAsked.Load(), CopiesTaken: done.engine.CopiesTaken.Load(),
 		Wedged: done.engine.Wedged.Load(),
 	}
 	for _, status := range allStatuses {

@@ -35,8 +35,8 @@ type segment struct {
 // halved until the guilty mutations stand alone; if none is accepted that is a *ServerError.
 //
 // Errors that mean that nothing was sent: ErrUnknownCollection, ErrEmpty, ErrTooLarge,
-// ErrDuplicateIndex, ErrNoKeys, ErrNotFetched, ErrOwnPatch, ErrBroken, ErrNotConnected, ErrStorage
-// and the context's. ErrUnknownOutcome means that something was, and that repeating is safe.
+// ErrDuplicateIndex, ErrNoKeys, ErrNotFetched, ErrOwnPatch, ErrAwaitingPhone, ErrBroken,
+// ErrNotConnected, ErrStorage and the context's. ErrUnknownOutcome means that something was, and that repeating is safe.
 func (e *Engine) Apply(
 	ctx context.Context, name appstate.WAPatchName, mutations []appstate.MutationInfo,
 ) (Outcome, error) {

@@ -10,5 +10,7 @@ type Counters struct {
 	Refusals    atomic.Int64 // patches that the server refused for themselves
 	LostAnswers atomic.Int64 // patches whose outcome had to be looked up
 	FullSyncs   atomic.Int64 // collections fetched anew
+	CopiesAsked atomic.Int64 // requests to a phone for its own copy
+	CopiesTaken atomic.Int64 // copies that mended a collection
 	Wedged      atomic.Int64 // times that nothing of the ladder helped
 }

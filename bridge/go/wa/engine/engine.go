@@ -122,6 +122,9 @@ func (e *Engine) open(ctx context.Context, name appstate.WAPatchName) (*collecti
 		return nil, err
 	}
 	c.isLoaded = true
+	if c.record.rung == rungCopy {
+		e.expectCopy(c)
+	}
 	e.publish(c, false)
 	return c, nil
 }

@@ -29,6 +29,8 @@ var (
 	ErrOwnPatch = errors.New("own patch does not verify")
 	// ErrBroken means that the ladder is exhausted: the collection is wedged.
 	ErrBroken = errors.New("collection is wedged")
+	// ErrAwaitingPhone means that the phone has been asked for its copy. Nothing was sent.
+	ErrAwaitingPhone = errors.New("waiting for the phone's copy")
 	// ErrNotConnected means that no connection came in time. Nothing was sent.
 	ErrNotConnected = fmt.Errorf("app state: %w", whatsmeow.ErrNotConnected)
 	// ErrUnknownOutcome means that something was sent and its fate was not known by the deadline.
@@ -114,7 +116,8 @@ func fromStore(ctx context.Context, err error) error {
 
 // kinds are the errors that a log line may name.
 var kinds = []error{
-	ErrNotConnected, ErrStorage, ErrBadAnswer, ErrNoKeys, ErrBroken, ErrOwnPatch, errCorrupt,
+	ErrNotConnected, ErrStorage, ErrBadAnswer, ErrNoKeys, ErrAwaitingPhone, ErrBroken, ErrOwnPatch,
+	errCorrupt,
 	context.DeadlineExceeded, context.Canceled,
 }
 

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -58,6 +59,40 @@ func (w clientWire) RequestKeys(ctx context.Context, ids [][]byte) error {
 		},
 	})
 	return err
+}
+
+// RequestCopy needs a session that the phone has opened: to a phone that never wrote, whatsmeow can't.
+func (w clientWire) RequestCopy(ctx context.Context, name appstate.WAPatchName) error {
+	phone := w.client.Store.GetJID().ToNonAD()
+	lid, err := w.client.Store.LIDs.GetLIDForPN(ctx, phone)
+	if err != nil {
+		return err
+	}
+	if !lid.IsEmpty() {
+		phone = lid
+	}
+	known, err := w.client.Store.ContainsSession(ctx, phone.SignalAddress())
+	if err != nil {
+		return err
+	}
+	if !known {
+		return whatsmeow.ErrNoSession
+	}
+	_, err = w.client.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
+	return err
+}
+
+// Ping proves that the connection is alive; also an error of the server is a proof.
+func Ping(ctx context.Context, client *whatsmeow.Client, timeout time.Duration) bool {
+	_, err := client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:p",
+		Type:      "get",
+		To:        types.ServerJID,
+		Timeout:   timeout,
+		NoRetry:   true,
+	})
+	var refused *whatsmeow.IQError
+	return err == nil || errors.As(err, &refused)
 }
 
 // Dispatch keeps push names, contacts and settings as whatsmeow does. Like it, it stays silent

@@ -3,13 +3,12 @@ package engine
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"wuts/sim/syncd"
 )
 
-// Patches damaged on the way are fetched again; damage that stays leads to wedged, which refuses
-// writes until a full sync succeeds.
+// Patches damaged on the way are fetched again; damage that stays leads to the phone being asked and,
+// if that does not help, to wedged, which refuses writes until a full sync succeeds.
 func TestLadder(t *testing.T) {
 	a := newAccount(t, syncd.Options{})
 	r := a.link()
@@ -25,9 +24,10 @@ func TestLadder(t *testing.T) {
 
 	a.write(phoneArchives(chatNumber(3)))
 	r.wire.setAlways(corruptPatches)
-	if _, err := r.engine.Sync(r.context(longWait), low, false); !errors.Is(err, ErrBroken) {
+	if _, err := r.engine.Sync(r.context(longWait), low, false); !errors.Is(err, ErrAwaitingPhone) {
 		t.Fatalf("error %v", err)
 	}
+	r.at(copyWait)
 	r.wire.takeQueries()
 	if _, err := r.apply(archive(chat)); !errors.Is(err, ErrBroken) || r.state(low) != StateWedged {
 		t.Fatalf("state %s, error %v", r.state(low), err)
@@ -62,11 +62,15 @@ func TestWedgedIsTriedAgainAfterPause(t *testing.T) {
 	r := a.link()
 	a.write(phoneArchives(chatNumber(1)))
 	r.wire.setAlways(corruptPatches)
+	if _, err := r.apply(archive(chat)); !errors.Is(err, ErrAwaitingPhone) {
+		t.Fatalf("error %v", err)
+	}
+	r.at(copyWait)
 	if _, err := r.apply(archive(chat)); !errors.Is(err, ErrBroken) {
 		t.Fatalf("error %v", err)
 	}
 	r.wire.setAlways(nil)
-	r.engine.now = func() time.Time { return time.Now().Add(wedgedPause) }
+	r.at(copyWait + wedgedPause)
 	r.mustApply(archive(chat))
 	r.mustAgree()
 }

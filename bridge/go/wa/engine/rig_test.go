@@ -115,6 +115,13 @@ func (r *rig) keepStatus(status Status) {
 	r.statuses = append(r.statuses, status)
 }
 
+// at sets the engine's clock to so much from now.
+func (r *rig) at(fromNow time.Duration) {
+	_ = r.engine.take(context.Background())
+	defer r.engine.giveBack()
+	r.engine.now = func() time.Time { return time.Now().Add(fromNow) }
+}
+
 func (r *rig) takeChanges() []Change {
 	r.mu.Lock()
 	defer r.mu.Unlock()

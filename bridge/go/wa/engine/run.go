@@ -158,7 +158,8 @@ func (e *Engine) pass(ctx context.Context) (again bool) {
 		err := errors.New("a panic")
 		e.shield("app_state_sync_panicked", func() { err = e.syncInTime(ctx, name) })
 		switch {
-		case err == nil, errors.Is(err, ErrNoKeys), errors.Is(err, ErrBroken):
+		case err == nil, errors.Is(err, ErrNoKeys), errors.Is(err, ErrBroken),
+			errors.Is(err, ErrAwaitingPhone):
 		default:
 			e.pokes.keep(name)
 			again = true

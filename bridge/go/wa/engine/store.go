@@ -34,7 +34,10 @@ func (e *Engine) state(
 // the version that was to be reached, it was. (A full copy proves nothing by its version.)
 func (e *Engine) commit(ctx context.Context, c *collection, s *scratch) error {
 	ctx = context.WithoutCancel(ctx)
-	next := record{rung: rungFollow, version: s.state.Version, lastOK: e.now(), triedAt: e.now()}
+	next := record{
+		rung: rungFollow, version: s.state.Version, lastOK: e.now(), triedAt: e.now(),
+		newestAt: c.record.newestAt, copyAt: c.record.copyAt,
+	}
 	err := e.options.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
 		if err := e.write(ctx, string(c.name), s); err != nil {
 			return err

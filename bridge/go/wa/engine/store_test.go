@@ -29,6 +29,10 @@ const (
 		WHERE name=$1`
 )
 
+// firstOfCommit is the first step that belongs to a commit: before it the engine has noted the time of
+// what it is about to send.
+const firstOfCommit = 2
+
 var errStep = errors.New("step failed")
 
 // atStep runs an action before the given step of the write transactions to come; it returns how
@@ -79,7 +83,7 @@ func TestFailedCommitIsRepaired(t *testing.T) {
 	if steps < 5 {
 		t.Fatalf("only %d steps", steps)
 	}
-	for step := 1; step <= steps; step++ {
+	for step := firstOfCommit; step <= steps; step++ {
 		t.Run(fmt.Sprintf("step %d", step), func(t *testing.T) {
 			r := prepared(t)
 			undo := atStep(step, func() error { return errStep })
@@ -100,7 +104,7 @@ func TestFailedCommitIsRepaired(t *testing.T) {
 
 // Wherever the deadline strikes in a commit, the commit is finished.
 func TestCancelledCommitIsFinished(t *testing.T) {
-	for step := 1; step <= stepsOfCommit(t); step++ {
+	for step := firstOfCommit; step <= stepsOfCommit(t); step++ {
 		t.Run(fmt.Sprintf("step %d", step), func(t *testing.T) {
 			r := prepared(t)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -122,7 +126,7 @@ func TestCancelledCommitIsFinished(t *testing.T) {
 // Wherever the process is killed in a commit, the store that is left passes the self check, and
 // the next fetch brings the patch.
 func TestKilledCommitLeavesSoundStore(t *testing.T) {
-	for step := 1; step <= stepsOfCommit(t); step++ {
+	for step := firstOfCommit; step <= stepsOfCommit(t); step++ {
 		t.Run(fmt.Sprintf("step %d", step), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "device.db")
 			a := newAccount(t, syncd.Options{})
@@ -264,11 +268,11 @@ func TestRecordSurvivesRestart(t *testing.T) {
 	r := prepared(t)
 	r.account.write(phoneArchives(chat))
 	r.wire.setAlways(corruptPatches)
-	if _, err := r.engine.Sync(r.context(longWait), low, false); !errors.Is(err, ErrBroken) {
+	if _, err := r.engine.Sync(r.context(longWait), low, false); !errors.Is(err, ErrAwaitingPhone) {
 		t.Fatalf("error %v", err)
 	}
 	again := newRig(t, r.account, r.path)
-	if state := again.state(low); state != StateWedged {
+	if state := again.state(low); state != StateAwaitingPhone {
 		t.Fatalf("state %s", state)
 	}
 	if err := again.device.Delete(t.Context()); err != nil {

@@ -12,14 +12,12 @@ import (
 const (
 	// longestCall bounds a call whose context has no deadline.
 	longestCall = time.Minute
-	// wedgedPause is how long a wedged collection is left alone unless a full sync is asked for.
-	wedgedPause = time.Hour
 	// fullTries is how often a full sync that does not verify is made before giving up.
 	fullTries = 2
 )
 
 // Sync brings a collection up to date and returns its version; full fetches all of it anew, also
-// when it is wedged. It raises ErrNoKeys, ErrBroken, ErrNotConnected, ErrStorage, ErrBadAnswer, a
+// when it is wedged. It raises ErrNoKeys, ErrAwaitingPhone, ErrBroken, ErrNotConnected, ErrStorage, ErrBadAnswer, a
 // *ServerError or the context's error.
 func (e *Engine) Sync(
 	ctx context.Context, name appstate.WAPatchName, full bool,
@@ -41,8 +39,8 @@ func (e *Engine) Sync(
 // refresh climbs the ladder as far as it must: incremental fetch, once more if only the transport
 // can be blamed, full sync. It looks for the given patches on the way; they may be nil.
 func (e *Engine) refresh(ctx context.Context, c *collection, full bool, sent *sentPatches) error {
-	if c.record.rung == rungWedged && !full && e.now().Sub(c.record.triedAt) < wedgedPause {
-		return ErrBroken
+	if err := e.patience(ctx, c); err != nil && !full {
+		return err
 	}
 	if full || c.record.rung != rungFollow || !c.record.isFetched() {
 		return e.settle(ctx, c, e.rebuild(ctx, c, sent))
@@ -112,6 +110,7 @@ func (e *Engine) advance(
 	if err != nil || next == p.base {
 		return p.base, err
 	}
+	c.notice(mutations)
 	if err := e.commit(ctx, c, s); err != nil {
 		return p.base, err
 	}
@@ -120,7 +119,7 @@ func (e *Engine) advance(
 }
 
 // rebuild fetches the whole collection and puts it in place of the stored copy, which stays until
-// the new one has verified. What doesn't verify twice is wedged.
+// the new one has verified. What doesn't verify twice only the phone can mend.
 func (e *Engine) rebuild(ctx context.Context, c *collection, sent *sentPatches) error {
 	err := e.replace(ctx, c, sent)
 	for try := 1; errors.Is(err, errCorrupt) && try < fullTries; try++ {
@@ -129,12 +128,8 @@ func (e *Engine) rebuild(ctx context.Context, c *collection, sent *sentPatches) 
 	if !errors.Is(err, errCorrupt) {
 		return err
 	}
-	e.logFailure("app_state_wedged", c.name, err)
-	e.options.Counters.Wedged.Add(1)
-	if err := e.climb(ctx, c, rungWedged); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrBroken, err)
+	e.logFailure("app_state_full_sync_corrupt", c.name, err)
+	return e.giveUp(ctx, c)
 }
 
 func (e *Engine) replace(ctx context.Context, c *collection, sent *sentPatches) error {
@@ -156,6 +151,7 @@ func (e *Engine) replace(ctx context.Context, c *collection, sent *sentPatches) 
 		}
 		state, mutations = next, append(mutations, decoded...)
 	}
+	c.notice(mutations)
 	if err := e.commit(ctx, c, s); err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func (e *Engine) encode(
 	}
 	p := &patch{base: base, scratch: newScratch(e.store, base)}
 	e.reader.AppState = p.scratch
-	info := appstate.PatchInfo{Type: c.name, Mutations: cloned(mutations)}
+	at := c.stamp(e.now())
+	info := appstate.PatchInfo{Timestamp: at, Type: c.name, Mutations: cloned(mutations)}
 	p.raw, err = e.processor.EncodePatch(ctx, key, base, info)
 	if err != nil {
 		return nil, asOwn(fromDecoder(ctx, err))
@@ -64,7 +65,22 @@ func (e *Engine) encode(
 	if len(p.raw) > MaxPatchBytes {
 		return nil, ErrTooLarge
 	}
-	return p, e.prove(ctx, c, p)
+	if err := e.prove(ctx, c, p); err != nil {
+		return nil, err
+	}
+	return p, e.intend(ctx, c, at)
+}
+
+// intend writes down the time of a patch that is about to be sent. Thus no later one is older, and a
+// store that can't be written is known before the server has accepted what it couldn't keep.
+func (e *Engine) intend(ctx context.Context, c *collection, at time.Time) error {
+	next := c.record
+	next.newestAt = at
+	if err := e.saveRecord(ctx, c.name, next); err != nil {
+		return fromStore(ctx, err)
+	}
+	c.record = next
+	return nil
 }
 
 // prove decodes the patch as every other device will.

@@ -32,6 +32,8 @@ type Wire interface {
 	Download(ctx context.Context, blob *waServerSync.ExternalBlobReference) ([]byte, error)
 	// RequestKeys asks the phone for keys; nil means that the question was sent.
 	RequestKeys(ctx context.Context, ids [][]byte) error
+	// RequestCopy asks the phone for its copy of a collection; nil means that the question was sent.
+	RequestCopy(ctx context.Context, name appstate.WAPatchName) error
 	// Dispatch lets whatsmeow keep what it wants of a mutation and tell its own event handlers.
 	Dispatch(
 		ctx context.Context, name appstate.WAPatchName, mutation appstate.Mutation, full bool,

@@ -29,6 +29,8 @@ type memoryWire struct {
 	violations []syncd.Violation
 	requested  [][]byte
 	requestErr error
+	copies     []appstate.WAPatchName // that the phone was asked for
+	copyErr    error
 	blob       []byte
 	disturb    []disturbance
 	always     disturbance
@@ -122,6 +124,19 @@ func (w *memoryWire) RequestKeys(_ context.Context, ids [][]byte) error {
 	defer w.mu.Unlock()
 	w.requested = append(w.requested, ids...)
 	return w.requestErr
+}
+
+func (w *memoryWire) RequestCopy(_ context.Context, name appstate.WAPatchName) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.copies = append(w.copies, name)
+	return w.copyErr
+}
+
+func (w *memoryWire) copiesAsked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.copies)
 }
 
 func (w *memoryWire) requests() int {
