@@ -8,13 +8,14 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from app.api import HeadlessRule, build_api
+from app.audit import register_audit
 from app.auth import Authenticator, MasterToken
 from app.context import EXTENSION, Context, Limits
 from app.errors import register_error_handlers
 from app.lifecycle import Lifecycle, Part
 from app.parsing import BODY_LIMIT
 from app.requests import register_request_hooks
-from app.resources import chats, devices, docs, health, tenants
+from app.resources import audit, chats, devices, docs, health, tenants, tokens, users
 from app.settings import Settings
 from bridge.client import WhatsmeowBridge
 from bridge.interface import Bridge
@@ -25,6 +26,9 @@ from sessions.service import Service, build_service
 BLUEPRINTS = (
     chats.blueprint,
     devices.blueprint,
+    users.blueprint,
+    tokens.blueprint,
+    audit.blueprint,
     tenants.blueprint,
     health.blueprint,
 )
@@ -45,6 +49,7 @@ def create_app(settings: Settings | None = None, bridge: Bridge | None = None) -
         master=master,
         limits=build_limits(settings),
     )
+    register_audit(app)
     register_request_hooks(app)
     register_error_handlers(app)
     api = build_api(app, BLUEPRINTS)

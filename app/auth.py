@@ -12,6 +12,8 @@ import structlog
 from flask import request
 from flask_smorest import Blueprint
 
+from app.access import PLATFORM, TENANT
+from app.audit import begin_act
 from app.clients import find_origin
 from app.context import context
 from sessions.errors import Forbidden, Unauthorized
@@ -105,7 +107,11 @@ def _admit(check: Callable[[str | None], T]) -> T:
 
 
 def tenant_token_required(view: View) -> View:
-    """Let users of a tenant call the view, which gets the principal as its first argument."""
+    """Let users of a tenant call the view, as far as `app.access` lets them.
+
+    The view gets the principal as its first argument.
+    """
+    access = TENANT[_endpoint(view)]
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -114,21 +120,31 @@ def tenant_token_required(view: View) -> View:
         structlog.contextvars.bind_contextvars(
             tenant_id=principal.tenant_id, user_id=principal.user_id
         )
+        begin_act(access.action, principal, often=access.often)
+        access.check(principal)
         return view(principal, *args, **kwargs)
 
-    return _documented(wrapper, security=[{"token": []}])
+    scopes = [] if access.scope is None else [access.scope.value]
+    return _documented(wrapper, security=[{"token": scopes}])
 
 
 def master_token_required(view: View) -> View:
     """Let only the platform's owner call the view."""
+    action = PLATFORM[_endpoint(view)]
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         _admit(context().authenticator.require_master)
         context().limits.requests.take(MASTER_KEY)
+        begin_act(action, None)
         return view(*args, **kwargs)
 
     return _documented(wrapper, security=[{"master_token": []}])
+
+
+def _endpoint(view: View) -> str:
+    # A blueprint has the name of its module, and a view's endpoint is its own name.
+    return f"{view.__module__.rpartition('.')[2]}.{view.__name__}"
 
 
 def _documented(view: Any, **document: Any) -> View:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, fields, post_dump, pre_load
 
-from schemas.fields import Text
+from schemas.fields import Text, WholeNumber
 
 
 class RequestSchema(Schema):
@@ -44,6 +44,17 @@ class EmptyRequest(DeviceChoice):
     body_is_optional = True
 
 
+class PageQuery(RequestSchema):
+    """Which part of a list."""
+
+    limit = WholeNumber(
+        1, 1000, load_default=100, metadata={"description": "How many rows at most."}
+    )
+    cursor = Text(
+        most=512, metadata={"description": "The `next_cursor` of the page before, as it was given."}
+    )
+
+
 class AnswerSchema(Schema):
     """A part of an answer: what is unknown is absent, never null."""
 
@@ -57,3 +68,18 @@ class Success(AnswerSchema):
     """The envelope of an answer that says yes."""
 
     success = fields.Boolean(required=True, dump_default=True, metadata={"enum": [True]})
+
+
+class MessageAnswer(Success):
+    """What was done, in words."""
+
+    message = fields.String(required=True)
+
+
+class PageAnswer(Success):
+    """A part of a list."""
+
+    count = fields.Integer(
+        required=True, metadata={"description": "Rows in this answer.", "minimum": 0}
+    )
+    next_cursor = fields.String(metadata={"description": "Present while there is more."})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
+from schemas.base import AnswerSchema, DeviceChoice, MessageAnswer, RequestSchema, Success
 from schemas.fields import QueryFlag, Seconds, Text, Timestamp
 from sessions.states import CollectionState, DeviceStatus, PairingState
 
@@ -80,6 +80,37 @@ class DevicesAnswer(Success):
     """The caller's devices; for admins and managers the tenant's."""
 
     devices = fields.List(fields.Nested(Device), required=True)
+
+
+class OwnDevices(AnswerSchema):
+    """The devices of one user."""
+
+    devices = fields.List(fields.Nested(Device), required=True)
+    count = fields.Integer(required=True)
+    user_id = fields.UUID(required=True)
+
+
+class OwnDevicesAnswer(Success):
+    """The caller's own devices."""
+
+    data = fields.Nested(OwnDevices, required=True)
+
+
+class DeleteDeviceQuery(DeviceChoice):
+    """Whether everything of the device is to be erased."""
+
+    purge = QueryFlag(
+        load_default=False,
+        metadata={"description": "Unlink the device and erase its keys and everything of it."},
+    )
+
+
+class DeleteDeviceAnswer(MessageAnswer):
+    """What was done."""
+
+    unlinked = fields.Boolean(
+        metadata={"description": "Only with `purge`: whether WhatsApp has confirmed it."}
+    )
 
 
 class QRCode(AnswerSchema):

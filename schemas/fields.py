@@ -7,7 +7,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
@@ -35,16 +35,23 @@ class QueryFlag(fields.Boolean):
         return bool(value == "true")
 
 
-class Seconds(fields.Integer):
-    """A whole number of seconds in a query, from 0 to `most`."""
+class WholeNumber(fields.Integer):
+    """A whole number in a query, from `least` to `most`."""
 
-    def __init__(self, most: int, **kwargs: Any) -> None:
-        super().__init__(strict=True, validate=validate.Range(0, most), **kwargs)
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(least, most), **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", str(value)):
             raise self.make_error("invalid", input="")
         return int(value)
+
+
+class Seconds(WholeNumber):
+    """A whole number of seconds in a query, from 0 to `most`."""
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        super().__init__(0, most, **kwargs)
 
 
 class Text(fields.String):
@@ -71,6 +78,9 @@ class Timestamp(fields.DateTime):
     What comes in lies between 2009 and tomorrow. `clock` gives Unix seconds.
     """
 
+    ahead: ClassVar[timedelta] = timedelta(days=1)
+    latest: ClassVar[str] = "tomorrow"
+
     def __init__(self, *, clock: Callable[[], float] = time.time, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.clock = clock
@@ -88,18 +98,25 @@ class Timestamp(fields.DateTime):
     def _from_unix(self, seconds: int) -> datetime:
         latest = self._latest()
         if seconds > latest.timestamp():
-            raise ValidationError("Must not be later than tomorrow; are these milliseconds?")
+            raise ValidationError(f"Must not be later than {self.latest}; are these milliseconds?")
         if seconds < OLDEST_TIME.timestamp():
             raise ValidationError("Must not be earlier than 2009.")
         return datetime.fromtimestamp(seconds, UTC)
 
     def _in_range(self, moment: datetime) -> datetime:
         if not OLDEST_TIME <= moment <= self._latest():
-            raise ValidationError("Must lie between 2009 and tomorrow.")
+            raise ValidationError(f"Must lie between 2009 and {self.latest}.")
         return moment
 
     def _latest(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC) + timedelta(days=1)
+        return datetime.fromtimestamp(self.clock(), UTC) + self.ahead
+
+
+class FutureTimestamp(Timestamp):
+    """A point in time that may be years ahead."""
+
+    ahead = timedelta(days=3653)
+    latest = "in ten years"
 
 
 def _from_rfc_3339(text: str) -> datetime:

@@ -1,12 +1,12 @@
-"""What JSON about tenants and their users looks like."""
+"""What JSON about tenants looks like."""
 
 from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from schemas.base import AnswerSchema, RequestSchema, Success
+from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
 from schemas.fields import Ignored, Text, Timestamp
-from sessions.principals import Role
+from schemas.users import NewUser
 
 
 class RegisterRequest(RequestSchema):
@@ -27,24 +27,6 @@ class Tenant(AnswerSchema):
     updated_at = Timestamp(required=True)
 
 
-class User(AnswerSchema):
-    """Who holds tokens."""
-
-    id = fields.UUID(required=True)
-    tenant_id = fields.UUID(required=True)
-    email = fields.Email(required=True)
-    role = fields.String(required=True, validate=validate.OneOf([role.value for role in Role]))
-    active = fields.Boolean(required=True)
-    created_at = Timestamp(required=True)
-    updated_at = Timestamp(required=True)
-
-
-class NewUser(User):
-    """A user with the token, which is shown this once."""
-
-    token = fields.UUID(required=True)
-
-
 class RegisterAnswer(Success):
     """The new tenant, its admin, and the admin's token."""
 
@@ -53,3 +35,33 @@ class RegisterAnswer(Success):
     token = fields.UUID(required=True)
     webhook_configured = fields.Boolean(required=True)
     note = fields.String(required=True)
+
+
+class TenantsAnswer(PageAnswer):
+    """The tenants, oldest first."""
+
+    tenants = fields.List(fields.Nested(Tenant), required=True)
+
+
+class TenantAnswer(Success):
+    """A tenant."""
+
+    data = fields.Nested(Tenant, required=True)
+
+
+class TenantErasure(AnswerSchema):
+    """What is gone with a tenant."""
+
+    message = fields.String(required=True)
+    tenant_id = fields.UUID(required=True)
+    devices = fields.Integer(required=True, metadata={"description": "How many there were."})
+    unlinked = fields.Integer(
+        required=True,
+        metadata={"description": "How many of them WhatsApp has confirmed as unlinked."},
+    )
+
+
+class TenantErasureAnswer(Success):
+    """The tenant is gone."""
+
+    data = fields.Nested(TenantErasure, required=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 from sqlalchemy.orm import Session as Transaction
+from structlog.contextvars import bind_contextvars
 
 from sessions.environment import Environment
 from sessions.errors import DeviceNotFound, DeviceRequired, InvalidInput, Problem, QuotaExceeded
@@ -25,13 +26,17 @@ def choose_device(
 ) -> Device | None:
     """Return the named device, or the caller's only one, or None when he has none.
 
-    Raises DeviceNotFound, and DeviceRequired when he has several and names none.
+    The request's lines in the log, and its entry in the audit log, name it. Raises DeviceNotFound,
+    and DeviceRequired when he has several and names none.
     """
     if device_id is None:
-        return _only_device(rows.of_user(transaction, principal.user_id))
-    device = rows.find(transaction, DeviceKey(principal.tenant_id, device_id.lower()))
-    if device is None or not _may_use(principal, device):
-        raise DeviceNotFound
+        device = _only_device(rows.of_user(transaction, principal.user_id))
+    else:
+        device = rows.find(transaction, DeviceKey(principal.tenant_id, device_id.lower()))
+        if device is None or not _may_use(principal, device):
+            raise DeviceNotFound
+    if device is not None:
+        bind_contextvars(device_id=device.id)
     return device
 
 
@@ -65,6 +70,7 @@ def add_device(
         updated_at=now,
     )
     rows.add(transaction, device)
+    bind_contextvars(device_id=device.id)
     return device
 
 

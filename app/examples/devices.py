@@ -34,6 +34,8 @@ CREATED = {
     "data": {"device_id": DEVICE_ID, "name": "Front desk"},
 }
 LISTED = {"success": True, "devices": [LINKED_DEVICE]}
+OWN = _data(devices=[LINKED_DEVICE], count=1, user_id=USER_ID)
+DELETED = {"success": True, "message": "device erased", "unlinked": True}
 QR = _data(
     qr_code="2@example",
     image="data:image/png;base64,iVBORw0KGgo=",

@@ -50,6 +50,35 @@ def list_devices(principal: Principal) -> dict[str, Any]:
     return {"devices": service().devices.list(principal)}
 
 
+@blueprint.route("/user/devices", methods=["GET"])
+@tenant_token_required
+@blueprint.errors(*TOKEN)
+@blueprint.response(200, schemas.OwnDevicesAnswer, example=examples.OWN)
+def list_own_devices(principal: Principal) -> dict[str, Any]:
+    """List one's own devices, whatever one's role is."""
+    devices = service().devices.list_own(principal)
+    return {"data": {"devices": devices, "count": len(devices), "user_id": principal.user_id}}
+
+
+@blueprint.route("/devices/<device_id>", methods=["DELETE"])
+@tenant_token_required
+@blueprint.arguments(schemas.DeleteDeviceQuery, location="query")
+@blueprint.errors(*TOKEN, *COMMAND, ErrorCode.VALIDATION_ERROR, *DEVICE)
+@blueprint.response(200, schemas.DeleteDeviceAnswer, example=examples.DELETED)
+def delete_device(principal: Principal, query: dict[str, Any], device_id: str) -> dict[str, Any]:
+    """Take a device offline and keep its pairing; with `purge` unlink and erase it.
+
+    Purging erases the keys and everything that is known of the device, also when WhatsApp could not
+    be told: `unlinked` is false then, and the device has to be removed on the phone, too.
+    """
+    chosen = chosen_device(query, {"device_id": device_id})
+    if not query["purge"]:
+        service().devices.disconnect(principal, chosen, deadline=request_deadline())
+        return {"message": "disconnected; the device stays linked"}
+    done = service().devices.purge(principal, chosen, deadline=request_deadline())
+    return {"message": "device erased", "unlinked": done.unlinked}
+
+
 @blueprint.route("/qr", methods=["GET"], head=False)
 @tenant_token_required
 @blueprint.arguments(schemas.QRQuery, location="query")

@@ -25,6 +25,7 @@ OPERATIONS = [
 ]
 GUARDED = [row[:2] for row in OPERATIONS if "security" in row[2]]
 WITH_BODY = [row[:2] for row in OPERATIONS if "requestBody" in row[2]]
+PLATFORM = {row[:2] for row in OPERATIONS if row[2].get("security") == [{"master_token": []}]}
 PATHS = sorted({path for _, path, _ in OPERATIONS} | {"/openapi.json", "/docs"})
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
 TOKEN = "3f1d2c4b-1111-4222-8333-444455556666"
@@ -45,8 +46,16 @@ def test_other_methods(client: CheckedClient, path: str) -> None:
         assert set(answer.headers["Allow"].split(", ")) == served(path)
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("change", ["{}/", "/{}", "{}//", "{}x", "/v1{}"])
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (path, change)
+        for path in PATHS
+        for change in ("{}/", "/{}", "{}//", "{}x", "/v1{}")
+        # An id with one more letter is another id, not another path.
+        if not (path.endswith("}") and change == "{}x")
+    ],
+)
 def test_other_paths(caller: Caller, path: str, change: str) -> None:
     """Nothing is redirected or guessed: another path is another path."""
     for method in ("GET", "POST"):
@@ -79,7 +88,7 @@ def test_token_in_the_wrong_place(
 ) -> None:
     """A good token counts in the header alone: not in the query, a cookie, a form or the body."""
     names = ("token", "access_token", "api_key", "Authorization", "apikey")
-    token = MASTER if path == "/register" else caller.token
+    token = MASTER if (method, path) in PLATFORM else caller.token
     everywhere = dict.fromkeys(names, token)
     for name in names:
         client.set_cookie(name, token)
@@ -98,7 +107,7 @@ def test_token_of_the_other_kind(
     client: CheckedClient, caller: Caller, method: str, path: str
 ) -> None:
     """The platform's token opens no tenant's route, and a tenant's none of the platform's."""
-    token = caller.token if path == "/register" else MASTER
+    token = caller.token if (method, path) in PLATFORM else MASTER
     answer = client.open(path, method=method, headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
 
@@ -113,7 +122,7 @@ def test_accepted_forms_of_the_header(client: CheckedClient, caller: Caller) -> 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_bodies_that_are_no_json(caller: Caller, method: str, path: str) -> None:
     """Wrong types are 415, broken JSON and unknown fields 400, too much is 413: on every route."""
-    token = MASTER if path == "/register" else caller.token
+    token = MASTER if (method, path) in PLATFORM else caller.token
     headers = {"Authorization": f"Bearer {token}"}
     for options, status in (
         ({"data": b"<a/>", "content_type": "application/xml"}, 415),

@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from app import BLUEPRINTS, build_flask
 from app.api import build_api
 from app.openapi import build_document, render_document
+from sessions.principals import Scope
 
 DOCUMENT = build_document()
 KEPT = Path(__file__).parents[2] / "openapi.json"
@@ -74,7 +75,9 @@ def test_guarded_operations_say_so(operation: dict[str, Any]) -> None:
     if operation["tags"] == ["health"]:
         assert "security" not in operation
         return
-    assert operation["security"] in ([{"token": []}], [{"master_token": []}])
+    [(scheme, scopes)] = [item for one in operation["security"] for item in one.items()]
+    assert scheme in ("token", "master_token")
+    assert set(scopes) <= set(Scope)
     assert {"401", "403", "500", "503"} <= set(operation["responses"])
 
 

@@ -1,0 +1,72 @@
+"""Who may call what: every operation that takes a token, in one table.
+
+An operation is named by its endpoint, blueprint and view. `app.auth` enforces the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sessions.errors import Forbidden
+from sessions.principals import Principal, Role, Scope
+
+EVERYBODY = frozenset(Role)
+MANAGERS = frozenset({Role.MANAGER, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a tenant's token needs for an operation.
+
+    `scope` None: a restricted token never gets in. `action` is what the audit log calls it, None
+    for what only reads; `often` says that there are many of them, to be written in batches.
+    """
+
+    scope: Scope | None = None
+    roles: frozenset[Role] = EVERYBODY
+    action: str | None = None
+    often: bool = False
+
+    def check(self, principal: Principal) -> None:
+        """Raises Forbidden for the wrong role, and for a token restricted to other things."""
+        if principal.role not in self.roles:
+            raise Forbidden("your role may not do that")
+        if principal.scopes is not None and self.scope not in principal.scopes:
+            raise Forbidden("this token is restricted to other things")
+
+
+TENANT: Mapping[str, Access] = {
+    "chats.archive": Access(Scope.CHATS_WRITE, action="chat.archive", often=True),
+    "devices.create_device": Access(Scope.DEVICES_MANAGE, action="device.create"),
+    "devices.list_devices": Access(Scope.DEVICES_MANAGE),
+    "devices.list_own_devices": Access(Scope.DEVICES_MANAGE),
+    "devices.delete_device": Access(Scope.DEVICES_MANAGE, action="device.delete"),
+    "devices.show_qr": Access(Scope.DEVICES_MANAGE, action="device.pair", often=True),
+    "devices.show_pairing": Access(Scope.DEVICES_MANAGE),
+    "devices.show_status": Access(Scope.DEVICES_MANAGE),
+    "devices.connect": Access(Scope.DEVICES_MANAGE, action="device.connect"),
+    "devices.disconnect": Access(Scope.DEVICES_MANAGE, action="device.disconnect"),
+    "devices.logout": Access(Scope.DEVICES_MANAGE, action="device.logout"),
+    "users.create_user": Access(roles=ADMINS, action="user.create"),
+    "users.list_users": Access(roles=MANAGERS),
+    "users.show_user": Access(),
+    "users.update_user": Access(roles=MANAGERS, action="user.update"),
+    "users.delete_user": Access(roles=ADMINS, action="user.delete"),
+    "users.promote_user": Access(roles=MANAGERS, action="user.promote"),
+    "users.rotate_token": Access(action="user.rotate_token"),
+    "tokens.create_token": Access(action="token.create"),
+    "tokens.list_tokens": Access(),
+    "tokens.delete_token": Access(action="token.delete"),
+    "audit.list_audit": Access(Scope.AUDIT_READ, roles=ADMINS),
+}
+
+PLATFORM: Mapping[str, str | None] = {
+    "tenants.register": "tenant.register",
+    "tenants.list_tenants": None,
+    "tenants.show_tenant": None,
+    "tenants.delete_tenant": "tenant.delete",
+    "tenants.renew_admin_token": "tenant.renew_admin_token",
+}
+"""What takes the platform's token, with what the audit log calls it."""
