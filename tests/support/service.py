@@ -36,10 +36,12 @@ class Caller:
     phone: Phone | None = None
     device_number: int | None = None
 
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send one request with the user's token."""
+    def request(
+        self, method: str, path: str, *, http: httpx.Client | None = None, **options: Any
+    ) -> httpx.Response:
+        """Send one request with the user's token, by a client of one's own or the service's."""
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return self.service.http.request(method, path, headers=headers, **options)
+        return (http or self.service.http).request(method, path, headers=headers, **options)
 
     def archive(self, jid: str, archived: Any = True, **body: Any) -> httpx.Response:
         """Archive a chat, or bring it back."""
@@ -87,6 +89,11 @@ class Service:
     def url(self) -> str:
         """Return the base URL."""
         return f"http://127.0.0.1:{self.port}"
+
+    def client(self, connections: int = 1) -> httpx.Client:
+        """Return a new HTTP client; it keeps no connection open after an answer."""
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=60, limits=limits)
 
     @property
     def data(self) -> Path:

@@ -1,0 +1,60 @@
+"""What a process holds: memory, threads, sockets, files, by the kernel's own count."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One look at a process. `memory_kb` is the resident set."""
+
+    memory_kb: int
+    threads: int
+    sockets: int
+    files: int
+
+    @classmethod
+    def of(cls, pid: int) -> Resources:
+        """Read what a process holds now."""
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines)
+        targets = _open_targets(PROC / str(pid) / "fd")
+        sockets = sum(target.startswith("socket:") for target in targets)
+        return cls(
+            memory_kb=int(status["VmRSS"].split()[0]),
+            threads=int(status["Threads"]),
+            sockets=sockets,
+            files=len(targets) - sockets,
+        )
+
+    def growth(self, before: Resources, allowed: Resources) -> list[str]:
+        """Name what has grown by more than is allowed since an earlier look."""
+        now, then, limits = asdict(self), asdict(before), asdict(allowed)
+        return [
+            f"{name} grew from {then[name]} to {now[name]}, allowed are {limits[name]} more"
+            for name in now
+            if now[name] > then[name] + limits[name]
+        ]
+
+
+def _open_targets(folder: Path) -> list[str]:
+    """Name what is behind each file handle; one that is closed meanwhile is left out."""
+    targets: list[str] = []
+    for link in folder.iterdir():
+        with suppress(FileNotFoundError):
+            targets.append(os.readlink(link))
+    return targets
+
+
+def worker_of(master: int) -> int:
+    """Return the process id of gunicorn's one worker."""
+    children = (PROC / str(master) / "task" / str(master) / "children").read_text().split()
+    if len(children) != 1:
+        raise RuntimeError(f"gunicorn has {len(children)} workers, not one")
+    return int(children[0])
