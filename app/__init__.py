@@ -13,6 +13,8 @@ from app.auth import Authenticator, MasterToken
 from app.context import EXTENSION, Context, Limits
 from app.errors import register_error_handlers
 from app.lifecycle import Lifecycle, Part
+from app.management import ManagementListener
+from app.metrics import RequestMetrics
 from app.parsing import BODY_LIMIT
 from app.requests import register_request_hooks
 from app.resources import audit, chats, devices, docs, health, tenants, tokens, users
@@ -44,10 +46,11 @@ def create_app(settings: Settings | None = None, bridge: Bridge | None = None) -
     app.extensions[EXTENSION] = Context(
         settings=settings,
         service=service,
-        lifecycle=build_lifecycle(settings, service, master),
+        lifecycle=build_lifecycle(settings, service, master=master, application=app),
         authenticator=Authenticator(service.tokens, master),
         master=master,
         limits=build_limits(settings),
+        metrics=RequestMetrics(service.metrics.registry),
     )
     register_audit(app)
     register_request_hooks(app)
@@ -88,7 +91,9 @@ def build_limits(settings: Settings) -> Limits:
     )
 
 
-def build_lifecycle(settings: Settings, service: Service, master: MasterToken) -> Lifecycle:
+def build_lifecycle(
+    settings: Settings, service: Service, *, master: MasterToken, application: Flask
+) -> Lifecycle:
     """List what is started, in order; it is stopped in reverse."""
     stopping = Event()
     directory = DataDirectory(settings.data_dir)
@@ -100,9 +105,13 @@ def build_lifecycle(settings: Settings, service: Service, master: MasterToken) -
     def learn_master_token() -> None:
         master.set(directory.master_token(settings.master_token))
 
-    parts = (
+    parts = [
         Part("data_directory", own_directory, lambda _: directory.release()),
         Part("master_token", learn_master_token, lambda _: master.forget()),
         Part("service", service.start, service.stop),
-    )
+    ]
+    if settings.management_bind is not None:
+        listener = ManagementListener(settings.management_bind, application)
+        # First, so that it can be asked while the service waits for its data, or stops.
+        parts.insert(0, Part("management", listener.start, listener.stop))
     return Lifecycle(parts, stopping=stopping, release_waiters=service.begin_stopping)

@@ -16,7 +16,7 @@ from app.access import PLATFORM, TENANT
 from app.audit import begin_act
 from app.clients import find_origin
 from app.context import context
-from sessions.errors import Forbidden, Unauthorized
+from sessions.errors import Forbidden, NotFound, Unauthorized
 from sessions.principals import Principal
 
 View = Callable[..., Any]
@@ -92,7 +92,7 @@ def read_token(header: str | None) -> str:
     raise Unauthorized
 
 
-def _admit(check: Callable[[str | None], T]) -> T:
+def admit(check: Callable[[str | None], T]) -> T:
     """Check the request's token. Too many failures from one address raise RateLimited.
 
     A good token is let in whatever else comes from its address: tokens are too long to be guessed,
@@ -106,6 +106,19 @@ def _admit(check: Callable[[str | None], T]) -> T:
         raise
 
 
+def require_metrics_token() -> None:
+    """Accept the token of those who read metrics alone. Raises NotFound when there is none."""
+    expected = context().settings.metrics_token
+    if expected is None:
+        raise NotFound
+
+    def check(header: str | None) -> None:
+        if not hmac.compare_digest(_digest(read_token(header)), _digest(expected)):
+            raise Unauthorized
+
+    admit(check)
+
+
 def tenant_token_required(view: View) -> View:
     """Let users of a tenant call the view, as far as `app.access` lets them.
 
@@ -115,7 +128,7 @@ def tenant_token_required(view: View) -> View:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        principal = _admit(context().authenticator.principal)
+        principal = admit(context().authenticator.principal)
         context().limits.requests.take(principal.token_id)
         structlog.contextvars.bind_contextvars(
             tenant_id=principal.tenant_id, user_id=principal.user_id
@@ -134,7 +147,7 @@ def master_token_required(view: View) -> View:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        _admit(context().authenticator.require_master)
+        admit(context().authenticator.require_master)
         context().limits.requests.take(MASTER_KEY)
         begin_act(action, None)
         return view(*args, **kwargs)

@@ -12,6 +12,7 @@ from sessions.deadline import Deadline
 if TYPE_CHECKING:
     from app.auth import Authenticator, MasterToken
     from app.lifecycle import Lifecycle
+    from app.metrics import RequestMetrics
     from app.settings import Settings
     from sessions.rate_limits import RateLimiter
     from sessions.service import Service
@@ -37,6 +38,7 @@ class Context:
     authenticator: Authenticator
     master: MasterToken
     limits: Limits
+    metrics: RequestMetrics
 
     def log_key(self) -> bytes:
         """Return the key under which JIDs are hashed in the log: the same after a restart."""

@@ -251,6 +251,7 @@ def run(paths: Paths, binary: Path, *, port: int) -> NoReturn:
             {
                 "WUTS_BIND": f"127.0.0.1:{port}",
                 "WUTS_DATA_DIR": str(paths.home / "data"),
+                "WUTS_MANAGEMENT_BIND": "",
                 "WUTS_WA_ENDPOINT": ready["endpoint"],
                 "WUTS_WA_ROOT_KEY": ready["root_key"],
             },

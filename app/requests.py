@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from functools import cache
 
 import structlog
 from flask import Flask, Response, g, request
@@ -12,13 +13,16 @@ from flask import Flask, Response, g, request
 from app.context import context
 from app.lifecycle import State
 from app.logs import hash_jid
+from app.management import MANAGEMENT
+from app.resources import health
 from sessions.deadline import Deadline
 from sessions.errors import NotFound, ShuttingDown, StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-OPEN_BLUEPRINTS = frozenset({"health", "docs"})
+OPEN_BLUEPRINTS = frozenset({health.blueprint.name, "docs"})
+UNROUTED = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -39,6 +43,8 @@ def refuse_doubled_slash() -> None:
 
 def check_gate() -> None:
     """Refuse what needs the service while it is not there: it starts, or it stops."""
+    if MANAGEMENT in request.environ and request.blueprint != health.blueprint.name:
+        raise NotFound
     if request.routing_exception or request.blueprint in OPEN_BLUEPRINTS:
         return
     state = context().lifecycle.state
@@ -53,12 +59,18 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
+    seconds = time.monotonic() - g.started
+    method = request.method if request.method in METHODS else "other"
+    route = route_template()
+    context().metrics.observe(
+        route or UNROUTED, method, status=response.status_code, seconds=seconds
+    )
     log.info(
         "request_finished",
-        method=request.method if request.method in METHODS else "other",
-        route=route_template(),
+        method=method,
+        route=route,
         status=response.status_code,
-        ms=round((time.monotonic() - g.started) * 1000, 1),
+        ms=round(seconds * 1000, 1),
         **_chat(),
     )
     return response
@@ -73,7 +85,12 @@ def route_template() -> str | None:
     """Return the route as documented, such as `/chats/{chat_jid}/archive`; never the raw path."""
     if request.url_rule is None:
         return None
-    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", request.url_rule.rule)
+    return _template(request.url_rule.rule)
+
+
+@cache
+def _template(rule: str) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
 
 
 def _chat() -> dict[str, str]:

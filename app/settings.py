@@ -15,7 +15,7 @@ from sessions.config import Network, ServiceConfig
 
 PREFIX = "WUTS_"
 FILE_SUFFIX = "_FILE"
-MASTER_TOKEN_LENGTH = 32
+TOKEN_LENGTH = 32
 
 
 class SettingsError(Exception):
@@ -58,6 +58,8 @@ class Settings:
     audit_days: int = 90
     rate_limit: int = 2000
     failure_limit: int = 600
+    management_bind: Address | None = Address("127.0.0.1", 9464)
+    metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def __post_init__(self) -> None:
@@ -170,6 +172,10 @@ def parse_address(text: str) -> Address:
         raise ValueError("must be a literal address with a port, such as 127.0.0.1:8080") from None
 
 
+def _optional_address(text: str) -> Address | None:
+    return parse_address(text) if text else None
+
+
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -190,10 +196,10 @@ def _root_key(text: str) -> str:
     return text.lower()
 
 
-def _master_token(text: str) -> str:
-    if len(text) < MASTER_TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", text):
+def _token(text: str) -> str:
+    if len(text) < TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", text):
         raise ValueError(
-            f"must have at least {MASTER_TOKEN_LENGTH} characters, printable ASCII without spaces"
+            f"must have at least {TOKEN_LENGTH} characters, printable ASCII without spaces"
         )
     return text
 
@@ -207,7 +213,7 @@ def _log_level(text: str) -> str:
 PARSERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": _directory,
     "bind": parse_address,
-    "master_token": _master_token,
+    "master_token": _token,
     "request_timeout": _seconds(1, 25),
     "lock_timeout": _seconds(0, 45),
     "threads": _whole_number(2, 1000),
@@ -226,7 +232,9 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "audit_days": _whole_number(1, 3650),
     "rate_limit": _whole_number(0, 1_000_000),
     "failure_limit": _whole_number(0, 1_000_000),
+    "management_bind": _optional_address,
+    "metrics_token": _token,
     "trusted_proxies": _networks,
 }
 NAMES: Mapping[str, str] = {PREFIX + item.name.upper(): item.name for item in fields(Settings)}
-SECRETS = (f"{PREFIX}MASTER_TOKEN",)
+SECRETS = (f"{PREFIX}MASTER_TOKEN", f"{PREFIX}METRICS_TOKEN")

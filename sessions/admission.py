@@ -19,10 +19,20 @@ class Admission:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._lock = Lock()
-        self._commands_left = config.command_slots
-        self._polls_left = config.poll_slots
+        self._commands = self._commands_left = config.command_slots
+        self._poll_slots = self._polls_left = config.poll_slots
         self._polls_per_user = config.polls_per_user
         self._polls: Counter[str] = Counter()
+
+    @property
+    def commands(self) -> int:
+        """How many commands are under way."""
+        return self._commands - self._commands_left
+
+    @property
+    def polls(self) -> int:
+        """How many requests poll."""
+        return self._poll_slots - self._polls_left
 
     @contextmanager
     def command(self) -> Iterator[None]:

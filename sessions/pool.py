@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Condition, Lock, Thread
 
 import structlog
@@ -18,6 +19,14 @@ from sessions.errors import ShuttingDown
 Task = Callable[[], None]
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many tasks wait for a thread, and how many have one."""
+
+    queued: int
+    running: int
 
 
 class Pool:
@@ -53,6 +62,12 @@ class Pool:
             self._queues.setdefault(tenant_id, deque()).append(task)
             self._line_up(tenant_id)
             self._work_came.notify()
+
+    def load(self) -> Load:
+        """Return how much there is to do."""
+        with self._work_came:
+            queued = sum(len(queue) for queue in self._queues.values())
+            return Load(queued, self._running.total())
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until nothing runs or is queued; returns whether that was so by the deadline."""

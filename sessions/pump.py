@@ -6,6 +6,7 @@ transaction, and it is acknowledged only afterwards, so that nothing is lost or 
 
 from __future__ import annotations
 
+import time
 from threading import Event as Flag
 from threading import Thread
 
@@ -78,7 +79,13 @@ class PumpThread:
         self._pump = pump
         self._stopping = Flag()
         self._is_well = False
+        self._stepped_at = time.monotonic()
         self._thread = Thread(target=self._run, name="pump", daemon=True)
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds no events could be fetched and stored."""
+        return time.monotonic() - self._stepped_at
 
     @property
     def is_well(self) -> bool:
@@ -115,4 +122,5 @@ class PumpThread:
         except Exception:
             log.exception("pump_step_failed")
             return False
+        self._stepped_at = time.monotonic()
         return True

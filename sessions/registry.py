@@ -46,6 +46,11 @@ class Registry:
         if session is not None:
             session.notify()
 
+    def waiting(self) -> list[int]:
+        """Count the requests that wait for each device; there is always one number at least."""
+        with self._lock:
+            return [0, *(session.waiting for session in self._sessions.values())]
+
     def retire(self, device: Device) -> None:
         """End the session of a device that is erased; whoever waits for news of it is woken."""
         with self._lock:

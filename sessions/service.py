@@ -13,11 +13,13 @@ from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
 from sessions.chats import Chats
+from sessions.collector import ServiceCollector
 from sessions.config import ServiceConfig
 from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
+from sessions.metrics import Metrics
 from sessions.pool import Pool
 from sessions.pump import Pump, PumpThread
 from sessions.registry import Registry
@@ -51,7 +53,13 @@ class Service:
     """The use cases, and the life of what is behind them. Started and stopped once each."""
 
     def __init__(
-        self, environment: Environment, *, room: WaitingRoom, pool: Pool, bridge: Bridge
+        self,
+        environment: Environment,
+        *,
+        room: WaitingRoom,
+        pool: Pool,
+        bridge: Bridge,
+        metrics: Metrics,
     ) -> None:
         connections = Connections(environment)
         self.tenants = Tenants(environment)
@@ -69,6 +77,10 @@ class Service:
             bridge, environment.database, registry=environment.registry, now=environment.now
         )
         self._pump = PumpThread(pump)
+        self.metrics = metrics
+        metrics.registry.register(
+            ServiceCollector(environment, pool=pool, pump=self._pump, bridge=bridge)
+        )
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
         self._started: list[Part] = []
@@ -150,14 +162,15 @@ def build_service(config: ServiceConfig, bridge: Bridge, *, now: WallClock = utc
     """Make a service. Nothing is opened or started yet."""
     room = WaitingRoom()
     pool = Pool(config.pool_size, per_tenant=config.tenant_running)
+    metrics = Metrics()
     environment = Environment(
         config=config,
         database=Database(config.data_dir / "wuts.db"),
-        registry=Registry(Machinery(bridge, pool, room, config)),
+        registry=Registry(Machinery(bridge, pool, room, config, metrics)),
         admission=Admission(config),
         now=now,
     )
-    return Service(environment, room=room, pool=pool, bridge=bridge)
+    return Service(environment, room=room, pool=pool, bridge=bridge, metrics=metrics)
 
 
 def _bridge_config(config: ServiceConfig) -> dict[str, Any]:

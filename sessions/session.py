@@ -19,6 +19,7 @@ from sessions.config import ServiceConfig
 from sessions.deadline import Deadline
 from sessions.errors import DeviceBusy, DeviceTimeout
 from sessions.lane import Command, CommandQueue, Lane, run_command
+from sessions.metrics import Metrics
 from sessions.pool import Pool
 from sessions.waiting import Waiter, WaitingRoom
 
@@ -33,6 +34,7 @@ class Machinery:
     pool: Pool
     room: WaitingRoom
     config: ServiceConfig
+    metrics: Metrics
     clock: Callable[[], float] = time.monotonic
 
     def build_lane(
@@ -80,6 +82,11 @@ class Session:
         self._is_created = False
         self._control = self._lane(CommandQueue(), run_command)
         self._collections: dict[str, Lane[MutationRequest, Patch]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for this device."""
+        return self._waiting
 
     def control(self, run: Callable[[Deadline], T], deadline: Deadline) -> T:
         """Run a command (connect, disconnect, logout, pairing) after those that came before it."""
@@ -164,6 +171,7 @@ class Session:
             collection=collection,
             mutations=[mutation.to_bridge() for mutation in patch.mutations],
         )
+        self._machinery.metrics.count_patch(len(patch.mutations))
         patch.settle(rejection["position"] for rejection in result["rejected"])
 
     def _collection(self, name: str) -> Lane[MutationRequest, Patch]:

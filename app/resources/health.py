@@ -1,17 +1,20 @@
-"""Routes that say whether the service is well. They need no token and no service."""
+"""Routes that say how the service is. They need no service."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api import EXAMPLE_TIME, Blueprint
+from app.auth import require_metrics_token
 from app.context import context
 from app.errors import answer_service_error, build_envelope
 from app.lifecycle import State
+from app.management import MANAGEMENT
 from schemas.health import HealthAnswer, NotReady, ReadyAnswer
-from sessions.errors import ServiceError, ShuttingDown, StorageUnavailable
+from sessions.errors import ErrorCode, ServiceError, ShuttingDown, StorageUnavailable
 
 blueprint = Blueprint("health", __name__, description="Whether the service is well")
 
@@ -49,6 +52,20 @@ def show_readiness() -> Response | dict[str, Any]:
     if running and all(parts.values()):
         return {"status": "ready", "components": components}
     return _not_ready(lifecycle.state, components)
+
+
+@blueprint.route("/metrics", methods=["GET"])
+@blueprint.errors(ErrorCode.NOT_FOUND, ErrorCode.UNAUTHORIZED, ErrorCode.RATE_LIMITED)
+@blueprint.response(200, {"type": "string"}, content_type="text/plain")
+def show_metrics() -> Response:
+    """Measure the service, for Prometheus.
+
+    The management listener answers everybody. Here it takes the token of `WUTS_METRICS_TOKEN`;
+    without that setting there is nothing here.
+    """
+    if MANAGEMENT not in request.environ:
+        require_metrics_token()
+    return Response(context().service.metrics.render(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _not_ready(state: State, components: dict[str, str]) -> Response:

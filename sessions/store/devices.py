@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
@@ -65,6 +65,12 @@ def with_status(transaction: Transaction, status: DeviceStatus) -> list[DeviceKe
     """List the devices of all tenants that are observed in a status."""
     query = select(DeviceRow.tenant_id, DeviceRow.id).where(DeviceRow.status == status)
     return [DeviceKey(*row) for row in transaction.execute(query)]
+
+
+def count_by_status(transaction: Transaction) -> dict[str, int]:
+    """Count the devices of all tenants, by what is observed of them."""
+    query = select(DeviceRow.status, func.count()).group_by(DeviceRow.status)
+    return {row[0]: row[1] for row in transaction.execute(query)}
 
 
 def set_desired(transaction: Transaction, key: DeviceKey, *, desired: DesiredState) -> None:

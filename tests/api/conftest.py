@@ -54,6 +54,7 @@ def build(data_dir: Path, bridge: FakeBridge) -> Flask:
         request_timeout=5,
         pairings=10_000,
         failure_limit=0,
+        management_bind=None,
     )
     app = create_app(settings, bridge)
     app.test_client_class = CheckedClient

@@ -38,6 +38,7 @@ class Server:
                 "WUTS_BIND": f"127.0.0.1:{self.port}",
                 "WUTS_DATA_DIR": str(folder / "data"),
                 "WUTS_MASTER_TOKEN": MASTER,
+                "WUTS_MANAGEMENT_BIND": "",
                 **environ,
             },
         )

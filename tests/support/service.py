@@ -106,6 +106,7 @@ class Service:
             "WUTS_BIND": f"127.0.0.1:{self.port}",
             "WUTS_DATA_DIR": str(self.data),
             "WUTS_FAILURE_LIMIT": "0",
+            "WUTS_MANAGEMENT_BIND": "",
             "WUTS_WA_ENDPOINT": self.simulator.endpoint,
             "WUTS_WA_ROOT_KEY": self.simulator.root_key,
             **self.settings,

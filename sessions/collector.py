@@ -1,0 +1,91 @@
+"""Reads how the parts of the service are, when somebody looks at the metrics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge.errors import BridgeError
+from bridge.interface import Bridge
+from sessions.environment import Environment
+from sessions.errors import StorageUnavailable
+from sessions.pool import Pool
+from sessions.pump import PumpThread
+from sessions.store import devices as rows
+
+_BRIDGE_MILLISECONDS = 1000
+_BRIDGE_COUNTERS: Mapping[str, str] = {
+    "patches": "Patches that WhatsApp has accepted.",
+    "mutations": "Changes in these patches.",
+    "conflicts": "Patches that were rebased because another device was faster.",
+    "refusals": "Patches that WhatsApp refused.",
+    "lost_answers": "Patches whose answer was lost and found out by reading.",
+    "full_syncs": "Recoveries of a collection by reading all of it again.",
+    "reconnects": "Connections that were lost and made again.",
+}
+_BRIDGE_GAUGES: Mapping[str, str] = {
+    "stores": "Open device stores.",
+    "goroutines": "Goroutines of the bridge.",
+    "queued_events": "Events that the bridge has and the service has not asked for.",
+    "wedged": "Collections that only their phone can bring back.",
+}
+
+
+class ServiceCollector(Collector):
+    """Reads how the parts of the service are. What does not answer is left out."""
+
+    def __init__(
+        self, environment: Environment, *, pool: Pool, pump: PumpThread, bridge: Bridge
+    ) -> None:
+        self._environment = environment
+        self._pool = pool
+        self._pump = pump
+        self._bridge = bridge
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the present values."""
+        yield from self._loads()
+        yield from self._devices()
+        yield from self._bridge_stats()
+
+    def _loads(self) -> Iterator[Metric]:
+        load, admission = self._pool.load(), self._environment.admission
+        yield _gauge("pool_queued", "Tasks that wait for a thread of the pool.", load.queued)
+        yield _gauge("pool_running", "Tasks that threads of the pool run.", load.running)
+        waiting = self._environment.registry.waiting()
+        yield _gauge("lanes_waiting", "Requests that wait in lanes of devices.", sum(waiting))
+        yield _gauge("lane_deepest", "Requests that wait for the busiest device.", max(waiting))
+        yield _gauge("command_slots_used", "Commands under way.", admission.commands)
+        yield _gauge("poll_slots_used", "Long-polls under way.", admission.polls)
+        yield _gauge(
+            "pump_lag_seconds", "How long ago events were last fetched and stored.", self._pump.lag
+        )
+        yield _gauge("threads", "Threads of Python.", threading.active_count())
+
+    def _devices(self) -> Iterator[Metric]:
+        try:
+            with self._environment.database.read() as transaction:
+                counts = rows.count_by_status(transaction)
+        except StorageUnavailable:
+            return
+        family = GaugeMetricFamily("wuts_devices", "Devices by status.", labels=["status"])
+        for status, count in counts.items():
+            family.add_metric([status], count)
+        yield family
+
+    def _bridge_stats(self) -> Iterator[Metric]:
+        try:
+            stats = self._bridge.call("bridge.stats", {}, timeout_ms=_BRIDGE_MILLISECONDS)
+        except BridgeError:
+            return
+        for name, text in _BRIDGE_COUNTERS.items():
+            yield CounterMetricFamily(f"wuts_{name}", text, value=stats[name])
+        for name, text in _BRIDGE_GAUGES.items():
+            yield _gauge(f"bridge_{name}", text, stats[name])
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"wuts_{name}", text, value=value)
