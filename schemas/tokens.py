@@ -11,7 +11,7 @@ from schemas.fields import FutureTimestamp, Text, Timestamp
 from sessions.principals import Scope
 
 
-def _scopes(**options: Any) -> "fields.List[Any]":
+def _scopes(**options: Any) -> fields.List[Any]:
     scope = fields.String(validate=validate.OneOf([scope.value for scope in Scope]))
     description = "What the token may be used for. Without it: for everything that its user may."
     return fields.List(scope, metadata={"description": description}, **options)
