@@ -54,6 +54,8 @@ type device struct {
 	stream     *stream // nil while offline
 	active     bool    // it has asked for its messages
 	remembered []message
+	receipts   []Confirmation
+	acks       []Confirmation
 }
 
 // message is a message of the phone, in clear, for the case that it has to be encrypted again.

@@ -75,6 +75,7 @@ func (s *stream) login(payload *waWa6.ClientPayload) {
 		s.account, s.device = a, id
 		b.replace(d)
 		d.stream, d.active = s, false
+		b.drain(d)
 		b.send(s, waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 			"t": time.Now().Unix(), "lid": a.lidOf(id), "location": "sim",
 		}})

@@ -37,7 +37,7 @@ func (s *stream) handle(next arrival) {
 	case "receipt":
 		s.receipt(node)
 	case "ack":
-		s.acknowledged(wire.Attr(*node, "id"))
+		s.acknowledged(node)
 	case "ib", "presence", "chatstate":
 	default:
 		s.violate(violationStanza, node.Tag)
@@ -53,9 +53,10 @@ func (s *stream) withDevice(change func(b *batch, d *device)) {
 	})
 }
 
-func (s *stream) acknowledged(id string) {
+func (s *stream) acknowledged(node *waBinary.Node) {
 	s.withDevice(func(b *batch, d *device) {
-		b.changed = d.acknowledge(id) || b.changed
+		d.note(&d.acks, node)
+		b.changed = d.acknowledge(wire.Attr(*node, "id")) || b.changed
 	})
 }
 
@@ -108,6 +109,7 @@ func (b *batch) open(d *device, node *waBinary.Node) error {
 func (s *stream) receipt(node *waBinary.Node) {
 	id := wire.Attr(*node, "id")
 	s.withDevice(func(b *batch, d *device) {
+		d.note(&d.receipts, node)
 		b.reply(s, ackFor(node))
 		if wire.Attr(*node, "type") == "retry" {
 			if err := b.again(d, node); err != nil {

@@ -147,7 +147,7 @@ func (b *batch) seal(d *device, m message) (waBinary.Node, error) {
 	address := a.signalAddress(d.ID)
 	b.changed = true
 	if !a.phone.HasSession(address) {
-		if err := a.phone.Open(ctx, address, d.bundle()); err != nil {
+		if err := a.phone.Open(ctx, address, b.bundle(d)); err != nil {
 			return waBinary.Node{}, err
 		}
 		b.askForPreKeys(d)

@@ -10,6 +10,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 
 	"wuts/sim/endpoint"
+	"wuts/sim/faults"
 	"wuts/sim/wire"
 )
 
@@ -30,6 +31,32 @@ func readSignedPreKey(node waBinary.Node) (endpoint.SignedPreKey, error) {
 		return endpoint.SignedPreKey{}, errPreKey
 	}
 	return endpoint.SignedPreKey{ID: key.ID, Public: key.Public, Signature: signature}, nil
+}
+
+// foreignKeys is how far a prekey is away from those that a device has when a rule makes it stale.
+const foreignKeys = 1_000_000
+
+// drain takes all one-time prekeys from a device if a rule says so, and asks it for more.
+func (b *batch) drain(d *device) {
+	if b.account.disturbance(faults.OnWelcome, d.ID, "") != nil {
+		d.PreKeys, b.changed = nil, true
+		b.askForPreKeys(d)
+	}
+}
+
+// bundle takes the keys with which the phone opens a session; a rule may choose the wrong ones.
+func (b *batch) bundle(d *device) endpoint.Bundle {
+	rule := b.account.disturbance(faults.OnSession, d.ID, "")
+	if rule != nil && rule.What == "none" {
+		return endpoint.Bundle{
+			RegistrationID: d.RegistrationID, Identity: [32]byte(d.Identity), Signed: d.Signed,
+		}
+	}
+	bundle := d.bundle()
+	if rule != nil {
+		bundle.Signed.ID += foreignKeys
+	}
+	return bundle
 }
 
 // countPreKeys says how many one-time prekeys are left.

@@ -59,6 +59,7 @@ type Server struct {
 	running   sync.WaitGroup
 	watch     watch
 	state     stateFile
+	shelf     shelf
 
 	mu         sync.Mutex
 	closed     bool
@@ -159,13 +160,25 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.running.Done()
+	rule := s.disturbance(faults.Stanza{Moment: faults.OnConnect})
+	if rule != nil && rule.What == "refused" {
+		panic(http.ErrAbortHandler) // drops the connection without an answer
+	}
 	conn, err := wire.Accept(w, r)
 	if err != nil {
 		s.log.Warn("connection_refused", "error", err)
 		return
 	}
 	defer conn.Cut()
-	newStream(s, conn).run(s.ctx)
+	if rule != nil && rule.What == "silent" {
+		conn.Discard(s.ctx)
+		return
+	}
+	stream := newStream(s, conn)
+	if rule != nil {
+		stream.pause = length(rule)
+	}
+	stream.run(s.ctx)
 }
 
 // failingDownload says how a rule makes the download of an account's file fail.

@@ -32,6 +32,8 @@ type stream struct {
 	account *Account
 	device  uint16
 
+	pause time.Duration // after each frame that is read
+
 	mute bool // the stanza that is being applied gets no answer; belongs to the applying goroutine
 }
 
@@ -41,10 +43,11 @@ type arrival struct {
 	rules []faults.Rule
 }
 
-// departure is a stanza to the client, or the end of the connection.
+// departure is a stanza to the client, or the end of the connection. The damage is done to its frame.
 type departure struct {
-	node *waBinary.Node
-	end  bool
+	node   *waBinary.Node
+	damage string
+	end    bool
 }
 
 func newStream(server *Server, conn *wire.Conn) *stream {
@@ -101,7 +104,7 @@ func (s *stream) handshake(ctx context.Context) error {
 func (s *stream) readLoop(ctx context.Context) {
 	for {
 		frame, err := s.conn.ReadFrame(ctx)
-		if err != nil {
+		if err != nil || !rest(ctx, s.pause) {
 			return
 		}
 		plain, err := s.session.Incoming.Open(frame)
@@ -129,12 +132,8 @@ func (s *stream) writeLoop(ctx context.Context) {
 		if !ok || next.end {
 			return
 		}
-		plain, err := wire.Encode(*next.node)
-		if err != nil {
-			s.server.log.Error("stanza_not_encoded", "error", err)
-			return
-		}
-		if err = s.conn.WriteFrame(ctx, s.session.Outgoing.Seal(plain)); err != nil {
+		if err := s.write(ctx, next); err != nil {
+			s.server.log.Info("stanza_not_written", "error", err)
 			return
 		}
 	}
@@ -166,27 +165,6 @@ func (s *stream) apply(next arrival) {
 func (s *stream) reply(node waBinary.Node) {
 	if !s.mute {
 		s.send(&node)
-	}
-}
-
-// send queues a stanza for the client. It never blocks; a client that reads too slowly is cut.
-func (s *stream) send(node *waBinary.Node) {
-	rules := s.match(node, true)
-	due := time.Now().Add(latency(rules))
-	node = s.spoil(node, rules)
-	ok := true
-	switch {
-	case has(rules, actionSwallow, ""):
-	case has(rules, actionClose, whenBefore):
-		ok = s.outbound.Push(departure{end: true}, due)
-	case has(rules, actionClose, whenAfter):
-		ok = s.outbound.Push(departure{node: node}, due) &&
-			s.outbound.Push(departure{end: true}, due)
-	default:
-		ok = s.outbound.Push(departure{node: node}, due)
-	}
-	if !ok {
-		s.cut()
 	}
 }
 

@@ -76,7 +76,10 @@ func TestHelp(t *testing.T) {
 	if _, err := parse([]string{"--help"}, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"/v1/info", "/scan", "/appstate", "/v1/faults", "/v1/wait", "-state"} {
+	for _, word := range []string{
+		"/v1/info", "/scan", "/appstate", "/v1/faults", "/v1/wait", "-state",
+		"/v1/faults/release", "recovery", "mid_frame",
+	} {
 		if !strings.Contains(help.String(), word) {
 			t.Errorf("the help does not mention %s", word)
 		}

@@ -30,6 +30,8 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
            {"archive":{"jid","archived"}}  {"pin":{"jid","pinned"}}  {"read":{"jid","read"}}
            {"mute":{"jid","muted","until"?}}  {"pushname":{"name"}}  {"contact":{"jid","name"}}
            mutation: {"collection","op":"set"|"remove","index":[text],"version"?,"value":{…}}
+  POST   A/snapshots                     {"on":true}: a first fetch gets a snapshot, not all patches
+  GET    A/receipts, A/acks              what the devices confirmed since the start
   POST   A/keys/share, A/keys/rotate     send the app-state keys, or a new one
   GET    /v1/violations                  what no correct client does
   POST   /v1/wait                        {"condition":{…},"timeout":"5s"} with a condition of
@@ -38,6 +40,7 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
   POST   /v1/version-floor               {"version":"2.3000.1"}: older clients fail with 405; "" lifts it
   POST, GET, DELETE /v1/faults           a rule {"action",…} -> {"id"}; all rules; none any more
   DELETE /v1/faults/ID                   take one rule away
+  POST   /v1/faults/release              send what the action hold keeps back
 
 Faults: a rule befalls what all its filters match: "account"?, "device"?, "collection"?, and for a stanza
 "direction":"in"|"out"|"both", "tag"?, "xmlns"?, "child"?. "nth"? passes over matches, "times"? bounds

@@ -208,6 +208,22 @@ func (s *Server) showCollections(r *http.Request) (any, error) {
 	return map[string]any{"collections": views}, nil
 }
 
+// serveSnapshots decides whether a first fetch is answered with a snapshot or with all patches.
+func (s *Server) serveSnapshots(r *http.Request) (any, error) {
+	a, err := s.account(r)
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		On bool `json:"on"`
+	}
+	if err = read(r, &body); err != nil {
+		return nil, err
+	}
+	a.ServeSnapshots(body.On)
+	return struct{}{}, nil
+}
+
 func (s *Server) shareKeys(r *http.Request) (any, error) {
 	a, err := s.account(r)
 	if err != nil {

@@ -64,6 +64,9 @@ func (s *Server) routes() map[string]map[string]handler {
 		account + "/restore":               {"POST": s.restore},
 		account + "/scan":                  {"POST": s.scan},
 		account + "/pending":               {"GET": s.pending},
+		account + "/receipts":              {"GET": s.receipts},
+		account + "/acks":                  {"GET": s.acks},
+		account + "/snapshots":             {"POST": s.serveSnapshots},
 		account + "/appstate":              {"GET": s.showCollections, "POST": s.write},
 		account + "/appstate/{collection}": {"GET": s.showCollection},
 		account + "/keys/share":            {"POST": s.shareKeys},
@@ -74,7 +77,8 @@ func (s *Server) routes() map[string]map[string]handler {
 		"/v1/faults": {
 			"GET": s.listFaults, "POST": s.addFault, "DELETE": s.clearFaults,
 		},
-		"/v1/faults/{id}": {"DELETE": s.removeFault},
+		"/v1/faults/release": {"POST": s.release},
+		"/v1/faults/{id}":    {"DELETE": s.removeFault},
 	}
 }
 

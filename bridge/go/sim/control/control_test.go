@@ -238,6 +238,54 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// One rule can be taken away, and what is held can be released; another id is none.
+func TestSingleFault(t *testing.T) {
+	a := start(t)
+	a.post("/v1/faults", `{"action":"hold","tag":"message"}`, 200)
+	if answer := a.post("/v1/faults/release", "{}", 200); answer["released"] != 0.0 {
+		t.Errorf("%v", answer)
+	}
+	for _, path := range []string{"/v1/faults/2", "/v1/faults/x"} {
+		a.do(a.request(http.MethodDelete, path, ""), 404)
+	}
+	a.do(a.request(http.MethodDelete, "/v1/faults/1", ""), 200)
+	if rules := a.get("/v1/faults", 200)["faults"].([]any); len(rules) != 0 {
+		t.Errorf("%v", rules)
+	}
+}
+
+// An account is banned, loses its phone and is restored; what makes no sense is refused.
+func TestAccountTrouble(t *testing.T) {
+	a := start(t)
+	account, _ := a.sim.Account(phone)
+	a.post(base+"/ban", `{"code":101,"expire_s":60}`, 200)
+	if refused := account.Refused(); refused != (sim.Refusal{Reason: 402, Code: 101, ExpireS: 60}) {
+		t.Errorf("%+v", refused)
+	}
+	a.post(base+"/main-device-gone", "{}", 200)
+	if refused := account.Refused(); refused != (sim.Refusal{Reason: 403}) {
+		t.Errorf("%+v", refused)
+	}
+	a.post(base+"/restore", "{}", 200)
+	if refused := account.Refused(); refused != (sim.Refusal{}) {
+		t.Errorf("%+v", refused)
+	}
+	a.post(base+"/ban", `{"code":-1}`, 400)
+	a.post(base+"/snapshots", `{"on":true}`, 200)
+	a.post(base+"/snapshots", `{"on":"yes"}`, 400)
+	a.post(base+"/devices/1/drop", "{}", 404)
+	a.post(base+"/devices/1/end", `{"what":"503"}`, 404)
+	a.post(base+"/devices/1/end", `{"what":"unheard"}`, 400)
+	a.post("/v1/version-floor", `{"version":"2.3000.1"}`, 200)
+	a.post("/v1/version-floor", `{"version":""}`, 200)
+	a.post("/v1/version-floor", `{"version":"2.3000"}`, 400)
+	for _, path := range []string{"receipts", "acks"} {
+		if list := a.get(base+"/"+path, 200)[path].([]any); len(list) != 0 {
+			t.Errorf("%v", list)
+		}
+	}
+}
+
 // A code that nobody waits with, or that is none, is not scanned.
 func TestScan(t *testing.T) {
 	a := start(t)

@@ -34,6 +34,11 @@ func (s *Server) removeFault(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
+// release sends what rules hold.
+func (s *Server) release(*http.Request) (any, error) {
+	return map[string]int{"released": s.sim.Release()}, nil
+}
+
 func (s *Server) setVersionFloor(r *http.Request) (any, error) {
 	var body struct {
 		Version string `json:"version"`
@@ -42,6 +47,22 @@ func (s *Server) setVersionFloor(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return struct{}{}, s.sim.SetVersionFloor(body.Version)
+}
+
+func (s *Server) receipts(r *http.Request) (any, error) {
+	a, err := s.account(r)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"receipts": a.Receipts(0)}, nil
+}
+
+func (s *Server) acks(r *http.Request) (any, error) {
+	a, err := s.account(r)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"acks": a.Acks(0)}, nil
 }
 
 // drop cuts a device's connection without a word.

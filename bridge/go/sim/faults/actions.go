@@ -32,8 +32,8 @@ var actions = map[string]action{
 		help: "ms, jitter_ms: everything behind it waits too",
 	},
 	"close": {
-		whats: plain, options: []string{"when"}, check: checkWhen,
-		help: "when before|after: cuts the connection",
+		whats: plain, options: []string{"when"}, check: checkClose,
+		help: "when before|after|mid_frame: cuts the connection",
 	},
 	"swallow": {
 		whats: plain, options: []string{"when"}, check: checkWhen,
@@ -53,10 +53,11 @@ var actions = map[string]action{
 	"corrupt": {
 		whats: map[string]Moment{
 			"snapshot_mac": OnStanza, "patch_mac": OnStanza, "value_mac": OnStanza, "index_mac": OnStanza,
-			"enc": OnStanza,
+			"enc": OnStanza, "frame": OnStanza, "zlib": OnStanza,
 		},
 		options: []string{"at_rest"}, direction: "out", check: checkCorrupt, fits: isDamageable,
-		help: "the last app-state patch of a stanza (at_rest: in every later one too), or a message",
+		help: "a MAC: of the last app-state patch of a stanza (at_rest: of every later copy too); enc: a\n" +
+			"message; frame, zlib: the whole stanza, encrypted or compressed",
 	},
 	"key": {
 		whats: map[string]Moment{
@@ -67,6 +68,36 @@ var actions = map[string]action{
 		help: "withhold: the phone shares no app-state keys; unknown: it writes with a key that nobody\n" +
 			"has; rotate: it shares a new one before an upload; late (ms), never, partly: how it\n" +
 			"answers when a device asks for keys",
+	},
+	"duplicate": {
+		whats: plain, options: []string{"n"}, direction: "out", check: checkDuplicate,
+		help: "n: how often a stanza comes once more",
+	},
+	"hold": {
+		whats: plain, direction: "out", check: checkNothing,
+		help: "keeps stanzas back until POST /v1/faults/release",
+	},
+	"shuffle": {
+		whats: plain, options: []string{"n", "ms"}, direction: "out", check: checkShuffle,
+		help: "n, ms: gathers so many stanzas, or for so long, and sends them in another order",
+	},
+	"clock": {
+		whats: plain, options: []string{"offset_s"}, direction: "out", check: checkClock,
+		help: "offset_s: what a stanza says about its time is wrong by so much",
+	},
+	"capacity": {
+		whats: map[string]Moment{
+			"refused": OnConnect, "silent": OnConnect, "slow_reader": OnConnect,
+		},
+		options: []string{"ms"}, check: checkCapacity,
+		help: "refused: a connection is dropped; silent: it is accepted, and that was all; slow_reader:\n" +
+			"the server takes ms for each frame",
+	},
+	"prekeys": {
+		whats: map[string]Moment{"drain": OnWelcome, "none": OnSession, "stale": OnSession},
+		check: checkNothing,
+		help: "drain: a device's one-time prekeys are gone when it logs in; none: the phone opens a\n" +
+			"session without one; stale: it uses a signed prekey that the device does not have",
 	},
 	"recovery": {
 		whats:   map[string]Moment{"never": OnRecovery, "late": OnRecovery, "bad": OnRecovery},
@@ -132,7 +163,10 @@ func canFail(rule *Rule, node *waBinary.Node) bool {
 
 // isDamageable says whether a stanza has the part that is to be damaged.
 func isDamageable(rule *Rule, node *waBinary.Node) bool {
-	if rule.What == "enc" {
+	switch rule.What {
+	case "frame", "zlib":
+		return true
+	case "enc":
 		return node.Tag == "message" && len(node.GetChildrenByTag("enc")) > 0
 	}
 	return slices.ContainsFunc(collections(node), func(collection waBinary.Node) bool {

@@ -11,7 +11,12 @@ import (
 // ErrInvalidRule is wrapped by every error of Add.
 var ErrInvalidRule = errors.New("invalid fault rule")
 
-const maxDelayMS = 10 * 60 * 1000
+const (
+	maxDelayMS     = 10 * 60 * 1000
+	maxCopies      = 1000
+	defaultWindow  = 4
+	defaultFlushMS = 500
+)
 
 // errorTexts are the words that go with the codes of an IQ error; clients compare both.
 var errorTexts = map[int]string{
@@ -71,6 +76,7 @@ func given(rule *Rule) []string {
 		{"ms", rule.MS != 0}, {"jitter_ms", rule.JitterMS != 0}, {"when", rule.When != ""}, {"n", rule.N != 0},
 		{"bare", rule.Bare}, {"code", rule.Code != 0}, {"text", rule.Text != ""},
 		{"reason", rule.Reason != 0}, {"expire_s", rule.ExpireS != 0}, {"at_rest", rule.AtRest},
+		{"offset_s", rule.OffsetS != 0},
 	} {
 		if option.isSet {
 			names = append(names, option.name)
@@ -145,6 +151,59 @@ func checkWhen(rule *Rule) error {
 	case "before", "after":
 	default:
 		return invalid("when %q is neither before nor after", rule.When)
+	}
+	return nil
+}
+
+// checkClose knows one moment more than others: a frame that is written in part.
+func checkClose(rule *Rule) error {
+	if rule.When != "mid_frame" {
+		return checkWhen(rule)
+	}
+	if rule.Direction == "in" {
+		return invalid("only what goes out can be cut mid_frame")
+	}
+	rule.Direction = "out"
+	return nil
+}
+
+func checkDuplicate(rule *Rule) error {
+	if rule.N < 0 || rule.N > maxCopies {
+		return invalid("n must be between 1 and %d", maxCopies)
+	}
+	rule.N = max(rule.N, 1)
+	return nil
+}
+
+func checkShuffle(rule *Rule) error {
+	if rule.N == 0 {
+		rule.N = defaultWindow
+	}
+	if rule.MS == 0 {
+		rule.MS = defaultFlushMS
+	}
+	if rule.N < 2 || rule.N > maxCopies {
+		return invalid("n must be between 2 and %d", maxCopies)
+	}
+	return checkDelay(rule)
+}
+
+func checkClock(rule *Rule) error {
+	if rule.OffsetS == 0 {
+		return invalid("a clock that is wrong needs offset_s")
+	}
+	return nil
+}
+
+func checkCapacity(rule *Rule) error {
+	if rule.Account != "" || rule.Device != nil || rule.Collection != "" {
+		return invalid("a connection has no account, device or collection yet")
+	}
+	if rule.What == "slow_reader" {
+		return checkDelay(rule)
+	}
+	if rule.MS != 0 {
+		return invalid("ms belongs to what slow_reader")
 	}
 	return nil
 }

@@ -17,7 +17,10 @@ type Moment string
 // The moments that can go wrong.
 const (
 	OnStanza     Moment = ""
+	OnConnect    Moment = "connection"
 	OnLogin      Moment = "login"
+	OnWelcome    Moment = "successful login"
+	OnSession    Moment = "first message in a session"
 	OnShare      Moment = "key share"
 	OnKeyRequest Moment = "key request"
 	OnRecovery   Moment = "recovery request"
@@ -66,6 +69,7 @@ type Rule struct {
 	Reason      int     `json:"reason,omitempty"`
 	ExpireS     int     `json:"expire_s,omitempty"`
 	AtRest      bool    `json:"at_rest,omitempty"`
+	OffsetS     int     `json:"offset_s,omitempty"`
 }
 
 // Engine holds the rules of a simulator.
@@ -121,6 +125,13 @@ func (e *Engine) Clear() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.rules = nil
+}
+
+// Shuffle brings things into an order that follows from the seed.
+func (e *Engine) Shuffle(count int, swap func(i, j int)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.random.Shuffle(count, swap)
 }
 
 // Match returns every rule that befalls the stanza, in the order in which they were added, and counts them

@@ -219,12 +219,69 @@ func TestInvalidRules(t *testing.T) {
 		"probability":                            {Action: "swallow", Probability: 1.5},
 		"id is given":                            {Action: "swallow", ID: 4},
 		"the direction of action conflict is in": {Action: "conflict", Direction: "both"},
+		"action delay takes no what":             {Action: "delay", What: "x", MS: 1},
+		"is none of 403, 404":                    {Action: "media", What: "500"},
+		"code must have three":                   {Action: "error", Code: 7},
+		"not kept":                               {Action: "corrupt", What: "enc", AtRest: true},
+		"needs a reason":                         {Action: "failure"},
+		"code and expire_s":                      {Action: "failure", Reason: 402, ExpireS: -1},
+		"takes no direction":                     {Action: "failure", Reason: 503, Tag: "iq"},
+		"belongs to what late":                   {Action: "key", What: "never", MS: 1},
+		"a delay needs":                          {Action: "key", What: "late"},
+		"cut mid_frame":                          {Action: "close", When: "mid_frame", Direction: "in"},
+		"between 1 and":                          {Action: "duplicate", N: -1},
+		"between 2 and":                          {Action: "shuffle", N: 1},
+		"needs offset_s":                         {Action: "clock"},
+		"no account, device":                     {Action: "capacity", What: "silent", Account: "1"},
+		"belongs to what slow":                   {Action: "capacity", What: "silent", MS: 1},
 		"n can't be negative":                    {Action: "conflict", N: -1},
 		"n and times both say how many":          {Action: "conflict", N: 1, Times: 1},
 	} {
 		_, err := New(1).Add(rule)
 		if !errors.Is(err, ErrInvalidRule) || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%s: %v", mention, err)
+		}
+	}
+}
+
+// A rule that befalls something else than a stanza matches that and no stanza, and by its own filters.
+func TestMoments(t *testing.T) {
+	engine := New(1)
+	mustAdd(t, engine, Rule{Action: "recovery", What: "never", Account: "1", Collection: "regular"})
+	for _, stanza := range []Stanza{
+		incoming(fetch("regular")), {Moment: OnRecovery, Account: "2", Collection: "regular"},
+		{Moment: OnRecovery, Account: "1", Collection: "regular_low"}, {Moment: OnLogin, Account: "1"},
+	} {
+		if matched := engine.Match(stanza); len(matched) != 0 {
+			t.Errorf("%+v matched %+v", matched, stanza)
+		}
+	}
+	if len(engine.Match(Stanza{Moment: OnRecovery, Account: "1", Collection: "regular"})) != 1 {
+		t.Error("the request was not matched")
+	}
+}
+
+// Every action has a line in the help, can be added with nothing but what it needs, and says which
+// variants it has when it is given another one.
+func TestEveryAction(t *testing.T) {
+	needs := map[string]Rule{
+		"delay": {MS: 1}, "clock": {OffsetS: 1}, "failure": {Reason: 503},
+		"late": {MS: 1}, "slow_reader": {MS: 1},
+	}
+	for name, kind := range actions {
+		if !strings.Contains(Help(), "\n  "+name+" ") && !strings.HasPrefix(Help(), "  "+name+" ") {
+			t.Errorf("the help does not mention %s", name)
+		}
+		for what := range kind.whats {
+			rule := needs[name]
+			if other, ok := needs[what]; ok {
+				rule = other
+			}
+			rule.Action, rule.What = name, what
+			mustAdd(t, New(1), rule)
+		}
+		if _, err := New(1).Add(Rule{Action: name, What: "unheard"}); !errors.Is(err, ErrInvalidRule) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

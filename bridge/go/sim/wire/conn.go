@@ -80,11 +80,33 @@ func (c *Conn) WriteFrame(ctx context.Context, body []byte) error {
 	if len(body) >= socket.FrameMaxSize {
 		return socket.ErrFrameTooLarge
 	}
+	return c.write(ctx, frameOf(body))
+}
+
+// WriteHalf writes a frame that ends in its middle.
+func (c *Conn) WriteHalf(ctx context.Context, body []byte) error {
+	return c.write(ctx, frameOf(body)[:socket.FrameLengthSize+len(body)/2])
+}
+
+func frameOf(body []byte) []byte {
 	frame := make([]byte, 0, socket.FrameLengthSize+len(body))
 	frame = append(frame, byte(len(body)>>16), byte(len(body)>>8), byte(len(body)))
+	return append(frame, body...)
+}
+
+func (c *Conn) write(ctx context.Context, message []byte) error {
 	limited, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return c.socket.Write(limited, websocket.MessageBinary, append(frame, body...))
+	return c.socket.Write(limited, websocket.MessageBinary, message)
+}
+
+// Discard reads until the connection ends, and answers nothing.
+func (c *Conn) Discard(ctx context.Context) {
+	for {
+		if _, _, err := c.socket.Read(ctx); err != nil {
+			return
+		}
+	}
 }
 
 // Cut drops the connection without a word.
