@@ -33,12 +33,12 @@ func TestUnacknowledgedComesAgain(t *testing.T) {
 	s := wasimtest.New(t)
 	account := s.AddAccount(wasimtest.Spec{})
 	c := seeded(t, s, account)
-	s.Fault(faults.Rule{Action: "swallow", Direction: "in", Tag: "ack"})
+	s.Fault(faults.Rule{Action: "swallow", Direction: "in", Tag: "ack", Times: 1})
 	if _, err := account.Rename("Another"); err != nil {
 		t.Fatal(err)
 	}
 	await[*events.PushNameSetting](c)
-	s.Faults().Clear()
+	eventually(t, "the acknowledgement is lost", func() bool { return len(s.Faults().List()) == 0 })
 	if err := account.Drop(c.Store.ID.Device); err != nil {
 		t.Fatal(err)
 	}
