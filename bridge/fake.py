@@ -36,6 +36,7 @@ _STILL = (
     "copies_asked",
     "copies_taken",
     "wedged",
+    "logouts_after_write",
 )
 _START_FIELDS = {"devices_dir", "network", "os_name", "wa_version", "spool_limit", "log_level"}
 

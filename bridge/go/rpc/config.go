@@ -3,15 +3,21 @@ package rpc
 import (
 	"io"
 	"log/slog"
+	"regexp"
 	"runtime/debug"
+
+	"go.mau.fi/whatsmeow/store"
 
 	"wuts/wa"
 )
+
+var versionPattern = regexp.MustCompile(`^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$`)
 
 type configParams struct {
 	DevicesDir string        `json:"devices_dir"`
 	Network    networkParams `json:"network"`
 	OSName     string        `json:"os_name"`
+	WAVersion  string        `json:"wa_version"`
 	SpoolLimit int           `json:"spool_limit"`
 	LogLevel   string        `json:"log_level"`
 }
@@ -30,6 +36,18 @@ func (p configParams) validate() error {
 		return invalid("spool_limit is negative")
 	}
 	return nil
+}
+
+// version is what devices say they are; zero if whatsmeow is to say it.
+func (p configParams) version() (store.WAVersionContainer, error) {
+	if p.WAVersion == "" {
+		return store.WAVersionContainer{}, nil
+	}
+	version, err := store.ParseVersion(p.WAVersion)
+	if err != nil || !versionPattern.MatchString(p.WAVersion) {
+		return version, invalid("wa_version is not three numbers with dots")
+	}
+	return version, nil
 }
 
 func (p networkParams) network() (wa.Network, error) {
@@ -63,8 +81,13 @@ func parseConfig(text []byte, log io.Writer) (wa.Config, error) {
 	if params.LogLevel != "" && level.UnmarshalText([]byte(params.LogLevel)) != nil {
 		return wa.Config{}, invalid("log_level is not debug, info, warn or error")
 	}
+	version, err := params.version()
+	if err != nil {
+		return wa.Config{}, err
+	}
 	return wa.Config{
 		DevicesDir: params.DevicesDir,
+		Version:    version,
 		Network:    network,
 		OSName:     params.OSName,
 		SpoolLimit: params.SpoolLimit,

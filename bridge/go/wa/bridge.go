@@ -23,6 +23,7 @@ type Bridge struct {
 	config Config
 	spawn  *spawner
 	queue  *queue
+	gate   *versionGate
 	http   *http.Client
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -40,6 +41,9 @@ func Open(ctx context.Context, config Config) (*Bridge, error) {
 		return nil, storageError(err)
 	}
 	config.Network.install()
+	if !config.Version.IsZero() && config.Version != store.GetWAVersion() {
+		store.SetWAVersion(config.Version)
+	}
 	if config.OSName != "" {
 		store.DeviceProps.Os = &config.OSName
 	}
@@ -47,6 +51,7 @@ func Open(ctx context.Context, config Config) (*Bridge, error) {
 		config:  config,
 		spawn:   &spawner{log: config.Log},
 		http:    config.Network.newHTTPClient(),
+		gate:    newVersionGate(config.Timing),
 		tenants: map[string]*tenant{},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
@@ -111,7 +116,7 @@ func (b *Bridge) CreateDevice(ctx context.Context, key DeviceKey) error {
 	if tenant.sessions[key.DeviceID] != nil {
 		return nil
 	}
-	session, err := b.newSession(tenant, deviceRow{deviceID: key.DeviceID, status: StatusNew})
+	session, err := b.newSession(tenant, deviceRow{deviceID: key.DeviceID, condition: condition{state: StatusNew}})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ package wa
 import (
 	"log/slog"
 	"time"
+
+	"go.mau.fi/whatsmeow/store"
 )
 
 // Config is what a bridge is opened with. Zero limits and times mean the defaults.
@@ -11,6 +13,7 @@ type Config struct {
 	DevicesDir string
 	Network    Network
 	OSName     string
+	Version    store.WAVersionContainer // what to say one is; zero: what whatsmeow says
 	SpoolLimit int
 	Log        *slog.Logger
 	Timing     Timing
@@ -26,6 +29,9 @@ type Timing struct {
 	Disconnect   time.Duration // the wait for a socket to be closed
 	Reconnecting time.Duration // the wait for a connection before a call is refused
 	QueueFull    time.Duration // the wait for room in the event queue
+	Pong         time.Duration // the answer to a ping that is to prove a doubtful connection
+	Canary       time.Duration // from one try with a version that the server refuses to the next
+	CanaryOrder  time.Duration // the same for tries that somebody asked for
 	Stable       time.Duration // a connection that lasts this long resets the back-off
 	RetryBase    time.Duration
 	RetryCap     time.Duration
@@ -43,6 +49,9 @@ func defaultTiming() Timing {
 		Disconnect:   5 * time.Second,
 		Reconnecting: 5 * time.Second,
 		QueueFull:    60 * time.Second,
+		Pong:         5 * time.Second,
+		Canary:       15 * time.Minute,
+		CanaryOrder:  10 * time.Second,
 		Stable:       30 * time.Second,
 		RetryBase:    time.Second,
 		RetryCap:     time.Minute,

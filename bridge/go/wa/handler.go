@@ -45,19 +45,21 @@ func (l *link) handleConnection(raw any) {
 	case *events.KeepAliveTimeout:
 		if event.ErrorCount >= maxKeepAliveErrors {
 			s.mailbox.post(func() { s.reopen(l, reasonKeepAlive) })
+		} else {
+			l.suspect()
 		}
 	case *events.StreamError:
 		s.mailbox.post(func() { s.reopen(l, reasonStreamError) })
 	case *events.LoggedOut:
-		s.mailbox.post(func() { s.loggedOut(l, logoutReason(event)) })
+		s.mailbox.post(func() { s.loggedOut(l, conditionAfter(event)) })
 	case *events.StreamReplaced:
-		s.mailbox.post(func() { s.halt(l, StatusReplaced, "another_connection") })
+		s.mailbox.post(func() { s.halt(l, condition{state: StatusReplaced, reason: "another_connection"}) })
 	case *events.TemporaryBan:
-		s.mailbox.post(func() { s.halt(l, StatusBanned, "temporary_ban_"+strconv.Itoa(int(event.Code))) })
+		s.mailbox.post(func() { s.halt(l, ban(event)) })
 	case *events.ClientOutdated:
-		s.mailbox.post(func() { s.halt(l, StatusOutdated, "client_outdated") })
+		s.mailbox.post(func() { s.outdated(l) })
 	case *events.ConnectFailure:
-		s.mailbox.post(func() { s.halt(l, StatusStopped, "refused_"+event.Reason.NumberString()) })
+		s.mailbox.post(func() { s.refused(l, event.Reason) })
 	}
 }
 
@@ -71,8 +73,15 @@ func (s *session) connected(l *link) {
 	if s.pairing != nil && s.pairing.state == pairingLinking {
 		s.pairing.end(pairingLinked, "")
 	}
+	if s.isCanary {
+		s.isCanary = false
+		s.keep(condition{state: StatusNew})
+	}
 	s.setStatus(StatusConnected, "")
 	l.engine.Connected()
+	if s.gate.accept() {
+		s.onVersion()
+	}
 }
 
 // renamed notes the account's push name.
@@ -83,13 +92,33 @@ func (s *session) renamed(l *link, name string) {
 	}
 }
 
-// logoutReason tells an unlinking on the phone from what the server says of the whole account.
-func logoutReason(event *events.LoggedOut) string {
+// conditionAfter tells an unlinking on the phone from what the server says of the whole account.
+func conditionAfter(event *events.LoggedOut) condition {
 	switch event.Reason {
 	case events.ConnectFailureMainDeviceGone:
-		return "main_device_gone"
+		return condition{state: StatusLoggedOut, reason: "main_device_gone"}
 	case events.ConnectFailureUnknownLogout:
-		return "account_banned"
+		return condition{state: StatusBanned, reason: "account_banned"}
 	}
-	return reasonUnlinked
+	return condition{state: StatusLoggedOut, reason: reasonUnlinked}
+}
+
+// ban is what a temporary ban makes of a device. The server says how long it lasts, and may say nothing.
+func ban(event *events.TemporaryBan) condition {
+	found := condition{state: StatusBanned, reason: "temporary_ban_" + strconv.Itoa(int(event.Code))}
+	if event.Expire > 0 {
+		found.until = time.Now().Add(event.Expire).Truncate(time.Millisecond)
+	}
+	return found
+}
+
+// refused takes a login that the server refused: a passing trouble of its own is waited out, the rest is
+// for people to look at.
+func (s *session) refused(l *link, reason events.ConnectFailureReason) {
+	name := "refused_" + reason.NumberString()
+	if l.isPaired && (reason == 429 || reason >= 500) {
+		s.reopen(l, name)
+		return
+	}
+	s.halt(l, condition{state: StatusStopped, reason: name})
 }

@@ -2,10 +2,12 @@ package wa
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	waLog "go.mau.fi/whatsmeow/util/log"
@@ -22,9 +24,10 @@ type link struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	isUp     atomic.Bool // logged in, as far as events have said
-	hasEnded atomic.Bool // the session has let go of it
-	overflow atomic.Bool // the event queue stayed full for this link's events
+	isUp      atomic.Bool // logged in, as far as events have said
+	hasEnded  atomic.Bool // the session has let go of it
+	isSuspect atomic.Bool // a ping is under way that is to prove the connection
+	overflow  atomic.Bool // the event queue stayed full for this link's events
 
 	collections collectionStates
 
@@ -73,7 +76,7 @@ func (l *link) install() {
 	l.engine = engine.New(engine.Options{
 		Device:   l.device,
 		DB:       s.tenant.store.db,
-		Wire:     wire{engine.NewWire(l.client), &l.isUp},
+		Wire:     wire{engine.NewWire(l.client), l},
 		OnChange: l.onChange,
 		OnStatus: l.onStatus,
 		Go:       s.spawn.Go,
@@ -83,14 +86,43 @@ func (l *link) install() {
 	s.spawn.Go("engine", func() { l.engine.Run(l.ctx) })
 }
 
-// wire answers whether there is a connection without waiting for a client that is just dialling.
+// wire answers whether there is a connection without waiting for a client that is just dialling, and
+// takes an answer that never came as a sign that the connection is dead.
 type wire struct {
 	engine.Wire
-	isUp *atomic.Bool
+	link *link
 }
 
 func (w wire) IsConnected() bool {
-	return w.isUp.Load() && w.Wire.IsConnected()
+	return w.link.isUp.Load() && w.Wire.IsConnected()
+}
+
+func (w wire) Query(ctx context.Context, sync waBinary.Node, timeout time.Duration) (waBinary.Node, error) {
+	answer, err := w.Wire.Query(ctx, sync, timeout)
+	if errors.Is(err, whatsmeow.ErrIQTimedOut) || errors.Is(err, context.DeadlineExceeded) {
+		w.link.suspect()
+	}
+	return answer, err
+}
+
+// suspect has a connection prove that it is alive, and replaced if it can't. One proof runs at a time.
+func (l *link) suspect() {
+	s := l.session
+	if !l.isUp.Load() || l.isSuspect.Swap(true) {
+		return
+	}
+	s.mailbox.post(func() {
+		dial := l.dials
+		s.spawn.Go("ping", func() {
+			isAlive := engine.Ping(l.ctx, l.client, s.timing.Pong)
+			l.isSuspect.Store(false)
+			s.mailbox.post(func() {
+				if !isAlive && l.dials == dial {
+					s.reopen(l, reasonKeepAlive)
+				}
+			})
+		})
+	})
 }
 
 // close ends the client for good, off the loop, because closing a socket may take seconds.

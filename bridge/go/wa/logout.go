@@ -81,6 +81,6 @@ func (s *session) left(l *link) {
 	s.isLeaving = false
 	s.link = l
 	s.letGo()
-	s.keep(StatusLoggedOut, reasonRequested)
+	s.keep(condition{state: StatusLoggedOut, reason: reasonRequested})
 	s.setStatus(StatusLoggedOut, reasonRequested)
 }

@@ -28,7 +28,7 @@ const (
 type pairing struct {
 	state       string
 	reason      string
-	before      [2]string // the device's status and reason, which come back if nothing is linked
+	before      condition // the device's, which comes back if nothing is linked
 	attempt     int       // how many codes there were
 	connections int       // how many connections were made beyond the first
 	rest        []string
@@ -88,7 +88,7 @@ func (p *pairing) end(state, reason string) {
 // startPairing makes fresh keys and connects with them.
 func (s *session) startPairing() {
 	s.pairing = &pairing{
-		state: pairingWaiting, before: [2]string{s.state, s.reason},
+		state: pairingWaiting, before: s.condition,
 		polledAt: time.Now(), changed: make(chan struct{}),
 	}
 	s.link = s.newLink(s.tenant.store.container.NewDevice())
@@ -181,7 +181,7 @@ func (s *session) endPairing(state, reason string) {
 	} else {
 		s.tenant.record(s.deviceID, "pairing.failed", map[string]any{"reason": reason})
 	}
-	s.setStatus(p.before[0], p.before[1])
+	s.setCondition(p.before)
 }
 
 func (s *session) pairingBroke(l *link, reason string) {
@@ -217,13 +217,17 @@ func (s *session) paired(l *link, event *events.PairSuccess) {
 	}
 }
 
-// login makes the first connection with new keys.
+// login makes the first connection with new keys, or a new one when the server asks for it later on.
 func (s *session) login(l *link) {
 	if s.link != l || !l.isOpen {
 		return
 	}
 	if !l.isPaired {
 		l.isLoginDue = true
+		return
+	}
+	if s.state == StatusConnected {
+		s.reopen(l, reasonStreamError)
 		return
 	}
 	l.mustReopen = true

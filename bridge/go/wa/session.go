@@ -24,29 +24,32 @@ const (
 	reasonStreamError = "stream_error"
 	reasonKeysMissing = "keys_missing"
 	reasonLoggingOut  = "logging_out"
+	reasonOutdated    = "client_outdated"
 )
 
 // session is the live thing that drives one device. Its loop alone changes its state; everything else
 // posts to the loop. viewMu guards what the loop publishes, and is never held while waiting.
 type session struct {
-	tenant   *tenant
-	deviceID string
-	http     *http.Client
-	timing   Timing
-	spawn    *spawner
-	log      *slog.Logger
-	counters *counters
-	mailbox  *mailbox
-	ctx      context.Context
-	cancel   context.CancelFunc
+	tenant    *tenant
+	deviceID  string
+	http      *http.Client
+	timing    Timing
+	spawn     *spawner
+	log       *slog.Logger
+	counters  *counters
+	gate      *versionGate
+	onVersion func() // the server takes a version that it had refused
+	mailbox   *mailbox
+	ctx       context.Context
+	cancel    context.CancelFunc
 
 	// The loop owns what follows.
-	state     string
-	reason    string
+	condition
 	link      *link // nil while there are neither keys nor a pairing
 	pairing   *pairing
 	isWanted  bool // the device should be online
 	isLeaving bool // a logout is under way
+	isCanary  bool // tries for all devices whether the server takes this version again
 	retry     *time.Timer
 	backoff   backoff
 	lastSeen  time.Time
@@ -66,17 +69,18 @@ type view struct {
 // newSession makes the session of a device and loads its keys. It does nothing before start.
 func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 	s := &session{
-		tenant:   t,
-		deviceID: row.deviceID,
-		http:     b.http,
-		timing:   b.config.Timing,
-		spawn:    b.spawn,
-		counters: &b.counters,
-		log:      t.log.With("device_id", row.deviceID),
-		mailbox:  newMailbox(),
-		state:    row.status,
-		reason:   row.reason,
-		changed:  make(chan struct{}),
+		tenant:    t,
+		deviceID:  row.deviceID,
+		http:      b.http,
+		timing:    b.config.Timing,
+		spawn:     b.spawn,
+		counters:  &b.counters,
+		log:       t.log.With("device_id", row.deviceID),
+		mailbox:   newMailbox(),
+		condition: row.condition,
+		gate:      b.gate,
+		onVersion: b.announceVersion,
+		changed:   make(chan struct{}),
 	}
 	s.backoff = backoff{base: s.timing.RetryBase, cap: s.timing.RetryCap, random: rand.Float64}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -100,7 +104,7 @@ func (s *session) load(row deviceRow) error {
 		s.state, s.reason = StatusLoggedOut, reasonKeysMissing
 		return nil
 	}
-	if row.status == StatusNew {
+	if row.state == StatusNew {
 		s.state, s.reason = StatusDisconnected, reasonNotStarted
 	}
 	s.link = s.newLink(device)
@@ -135,10 +139,14 @@ func (s *session) stop() {
 
 // setStatus moves on to a status and tells the world, unless it is the same already.
 func (s *session) setStatus(state, reason string) {
-	if s.state == state && s.reason == reason {
+	s.setCondition(condition{state: state, reason: reason})
+}
+
+func (s *session) setCondition(found condition) {
+	if s.condition == found {
 		return
 	}
-	s.state, s.reason = state, reason
+	s.condition = found
 	s.report()
 }
 
@@ -150,7 +158,8 @@ func (s *session) report() {
 
 func (s *session) publish() DeviceStatus {
 	status := DeviceStatus{
-		DeviceID: s.deviceID, Status: s.state, Reason: s.reason, AppState: string(engine.StateAwaitingKeys),
+		DeviceID: s.deviceID, Status: s.state, Reason: s.reason,
+		BannedUntil: s.bannedUntil(), AppState: string(engine.StateAwaitingKeys),
 	}
 	published := view{isWanted: s.isWanted}
 	if s.link != nil && s.link.isPaired {

@@ -54,7 +54,7 @@ func (r *reader) await(fits func(Event) bool) (Event, []string) {
 		}
 		batch, err := r.bridge.NextEvents(within(r.t), r.ack)
 		if err != nil || len(batch.Events) == 0 {
-			r.t.Fatalf("no such event after %d others: %v", len(passed), err)
+			r.t.Fatalf("no such event after %v: %v", passed, err)
 		}
 		r.ack, r.unread = batch.Number, batch.Events
 	}

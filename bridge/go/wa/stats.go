@@ -9,26 +9,28 @@ import (
 
 // counters count what the sessions of a bridge have done. They only rise.
 type counters struct {
-	engine     engine.Counters
-	reconnects atomic.Int64 // tries to come back after a connection was lost or refused
+	engine            engine.Counters
+	reconnects        atomic.Int64 // tries to come back after a connection was lost or refused
+	logoutsAfterWrite atomic.Int64 // that nobody here asked for, soon after a patch
 }
 
 // Stats is what a bridge holds now, and what it has done since it was opened.
 type Stats struct {
-	Devices      map[string]int `json:"devices"` // how many are in each status; each status is there
-	Stores       int            `json:"stores"`
-	Goroutines   int            `json:"goroutines"` // of the whole process
-	QueuedEvents int            `json:"queued_events"`
-	Reconnects   int64          `json:"reconnects"`
-	Patches      int64          `json:"patches"`
-	Mutations    int64          `json:"mutations"`
-	Conflicts    int64          `json:"conflicts"`
-	Refusals     int64          `json:"refusals"`
-	LostAnswers  int64          `json:"lost_answers"`
-	FullSyncs    int64          `json:"full_syncs"`
-	CopiesAsked  int64          `json:"copies_asked"`
-	CopiesTaken  int64          `json:"copies_taken"`
-	Wedged       int64          `json:"wedged"`
+	Devices           map[string]int `json:"devices"` // how many are in each status; each status is there
+	Stores            int            `json:"stores"`
+	Goroutines        int            `json:"goroutines"` // of the whole process
+	QueuedEvents      int            `json:"queued_events"`
+	Reconnects        int64          `json:"reconnects"`
+	Patches           int64          `json:"patches"`
+	Mutations         int64          `json:"mutations"`
+	Conflicts         int64          `json:"conflicts"`
+	Refusals          int64          `json:"refusals"`
+	LostAnswers       int64          `json:"lost_answers"`
+	FullSyncs         int64          `json:"full_syncs"`
+	CopiesAsked       int64          `json:"copies_asked"`
+	CopiesTaken       int64          `json:"copies_taken"`
+	Wedged            int64          `json:"wedged"`
+	LogoutsAfterWrite int64          `json:"logouts_after_write"`
 }
 
 // Stats counts. It takes no device's turn, so that it answers whatever the devices do.
@@ -45,7 +47,7 @@ func (b *Bridge) Stats() (Stats, error) {
 		Conflicts: done.engine.Conflicts.Load(), Refusals: done.engine.Refusals.Load(),
 		LostAnswers: done.engine.LostAnswers.Load(), FullSyncs: done.engine.FullSyncs.Load(),
 		CopiesAsked: done.engine.CopiesAsked.Load(), CopiesTaken: done.engine.CopiesTaken.Load(),
-		Wedged: done.engine.Wedged.Load(),
+		Wedged: done.engine.Wedged.Load(), LogoutsAfterWrite: done.logoutsAfterWrite.Load(),
 	}
 	for _, status := range allStatuses {
 		stats.Devices[status] = 0

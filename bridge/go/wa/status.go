@@ -24,17 +24,19 @@ type DeviceKey struct {
 	TenantID, DeviceID string
 }
 
-// DeviceStatus is what is known of a device. LastSeenAt is Unix milliseconds, 0 for unknown.
+// DeviceStatus is what is known of a device. The times are Unix
+// milliseconds, 0 for unknown.
 type DeviceStatus struct {
-	DeviceID   string `json:"device_id"`
-	Status     string `json:"status"`
-	Reason     string `json:"reason,omitempty"`
-	JID        string `json:"jid,omitempty"`
-	LID        string `json:"lid,omitempty"`
-	PushName   string `json:"push_name,omitempty"`
-	Connected  bool   `json:"connected"`
-	LastSeenAt int64  `json:"last_seen_at,omitempty"`
-	AppState   string `json:"app_state"`
+	DeviceID    string `json:"device_id"`
+	Status      string `json:"status"`
+	Reason      string `json:"reason,omitempty"`
+	JID         string `json:"jid,omitempty"`
+	LID         string `json:"lid,omitempty"`
+	PushName    string `json:"push_name,omitempty"`
+	Connected   bool   `json:"connected"`
+	LastSeenAt  int64  `json:"last_seen_at,omitempty"`
+	BannedUntil int64  `json:"banned_until,omitempty"`
+	AppState    string `json:"app_state"`
 }
 
 // refusal is why a device in this status can't be asked for anything; nil if it may be, or become so.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3"
 	"go.mau.fi/util/dbutil"
@@ -40,6 +41,8 @@ CREATE TABLE IF NOT EXISTS wuts_spool (
 	data      TEXT NOT NULL
 );`
 
+const addBannedUntil = "ALTER TABLE wuts_devices ADD COLUMN banned_until BIGINT NOT NULL DEFAULT 0"
+
 // tenantStore is one tenant's device store: a SQLite file with whatsmeow's tables and our own. Tenants
 // share nothing, because whatsmeow's table of PN and LID pairs has no owner column.
 type tenantStore struct {
@@ -51,8 +54,13 @@ type tenantStore struct {
 type deviceRow struct {
 	deviceID string
 	jid      types.JID
-	status   string
-	reason   string
+	condition
+}
+
+// condition is how a device is, in the words of docs/bridge.md. until is when a ban ends; zero: unknown.
+type condition struct {
+	state, reason string
+	until         time.Time
 }
 
 func openTenantStore(ctx context.Context, path string) (*tenantStore, error) {
@@ -95,10 +103,24 @@ func wrapTenantStore(ctx context.Context, raw *sql.DB) (*tenantStore, error) {
 	if err = engine.Upgrade(ctx, db); err != nil {
 		return nil, fmt.Errorf("upgrading the engine's tables: %w", err)
 	}
-	if _, err = db.Exec(ctx, ownTables); err != nil {
+	if err = upgradeOwnTables(ctx, db); err != nil {
 		return nil, fmt.Errorf("upgrading our tables: %w", err)
 	}
 	return store, nil
+}
+
+func upgradeOwnTables(ctx context.Context, db *dbutil.Database) error {
+	execute := func(statements string) func(context.Context, *dbutil.Database) error {
+		return func(ctx context.Context, db *dbutil.Database) error {
+			_, err := db.Exec(ctx, statements)
+			return err
+		}
+	}
+	table := dbutil.BuildUpgradeTable().
+		WithRaw(0, 1, 1, "Keep devices and the spool", dbutil.TxnModeOn, execute(ownTables)).
+		WithRaw(1, 2, 1, "Keep the end of bans", dbutil.TxnModeOn, execute(addBannedUntil)).
+		Finish()
+	return db.Child("wuts_schema", table, nil).Upgrade(ctx)
 }
 
 func (t *tenantStore) close() error {
@@ -111,22 +133,35 @@ func (t *tenantStore) createDevice(ctx context.Context, deviceID string) error {
 }
 
 func (t *tenantStore) devices(ctx context.Context) ([]deviceRow, error) {
-	rows, err := t.db.Query(ctx, "SELECT device_id, jid, status, reason FROM wuts_devices ORDER BY device_id")
+	rows, err := t.db.Query(ctx, "SELECT device_id, jid, status, reason, banned_until FROM wuts_devices ORDER BY device_id")
 	list, err := dbutil.NewRowIterWithError(rows, scanDeviceRow, err).AsList()
 	return list, storageError(err)
 }
 
 func scanDeviceRow(row dbutil.Scannable) (found deviceRow, err error) {
 	var jid sql.Null[types.JID]
-	err = row.Scan(&found.deviceID, &jid, &found.status, &found.reason)
+	var until int64
+	err = row.Scan(&found.deviceID, &jid, &found.state, &found.reason, &until)
 	found.jid = jid.V
+	if until > 0 {
+		found.until = time.UnixMilli(until)
+	}
 	return found, err
 }
 
 // remember keeps why a device is not to be connected, for the next process.
-func (t *tenantStore) remember(ctx context.Context, deviceID, status, reason string) error {
-	_, err := t.db.Exec(ctx, "UPDATE wuts_devices SET status=$2, reason=$3 WHERE device_id=$1", deviceID, status, reason)
+func (t *tenantStore) remember(ctx context.Context, deviceID string, found condition) error {
+	const statement = "UPDATE wuts_devices SET status=$2, reason=$3, banned_until=$4 WHERE device_id=$1"
+	_, err := t.db.Exec(ctx, statement, deviceID, found.state, found.reason, found.bannedUntil())
 	return storageError(err)
+}
+
+// bannedUntil is the end of a ban as Unix milliseconds, 0 for none or unknown.
+func (c condition) bannedUntil() int64 {
+	if c.until.IsZero() {
+		return 0
+	}
+	return c.until.UnixMilli()
 }
 
 // erase deletes a device's keys, if it still has those of this JID, and notes why.

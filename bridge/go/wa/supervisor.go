@@ -21,18 +21,32 @@ func (s *session) connect() DeviceStatus {
 		s.isWanted = true
 		s.backoff.reset()
 		if refusal(s.state) != nil {
-			s.keep(StatusNew, "")
+			s.keep(condition{state: StatusNew})
 		}
 		s.setStatus(StatusConnecting, "")
 	}
+	if s.gate.isShut() && !s.isCanary && !s.link.isUp.Load() {
+		return s.connectOutdated()
+	}
 	s.reconcile()
+	return s.publish()
+}
+
+// connectOutdated tries for all devices whether the server takes this version again, unless somebody did
+// just now.
+func (s *session) connectOutdated() DeviceStatus {
+	if s.gate.takeTurn(true) {
+		s.tryVersion()
+	} else {
+		s.awaitVersion()
+	}
 	return s.publish()
 }
 
 // disconnect makes the device unwanted. What it returns is closed when the socket is.
 func (s *session) disconnect() <-chan struct{} {
 	s.endPairing(pairingFailed, reasonCancelled)
-	s.isWanted = false
+	s.isWanted, s.isCanary = false, false
 	s.cancelRetry()
 	if s.link == nil {
 		settled := make(chan struct{})
@@ -61,6 +75,8 @@ func (s *session) reconcile() {
 		s.operate(l, "disconnect", func() { l.client.Disconnect() }, func() {
 			l.isOpen, l.mustReopen = false, false
 		})
+	case !l.isOpen && s.isWanted && s.retry == nil && l.isPaired && !s.isCanary && s.gate.isShut():
+		s.awaitVersion()
 	case !l.isOpen && s.isWanted && s.retry == nil:
 		var err error
 		l.isOpen, l.mustReopen = true, false
@@ -146,7 +162,7 @@ func (s *session) reopen(l *link, reason string) {
 }
 
 func (s *session) rest(l *link, reason string) {
-	if !s.isWanted {
+	if !s.isWanted || s.state == StatusOutdated {
 		return
 	}
 	if !l.connectedAt.IsZero() && time.Since(l.connectedAt) >= s.timing.Stable {
@@ -162,9 +178,13 @@ func (s *session) rest(l *link, reason string) {
 }
 
 func (s *session) scheduleRetry() {
+	s.scheduleRetryIn(s.backoff.next())
+}
+
+func (s *session) scheduleRetryIn(wait time.Duration) {
 	s.cancelRetry()
 	var timer *time.Timer
-	timer = s.after(s.backoff.next(), func() {
+	timer = s.after(wait, func() {
 		if s.retry != timer {
 			return
 		}
@@ -184,47 +204,54 @@ func (s *session) cancelRetry() {
 }
 
 // halt stops the supervisor because of what the server said. Only a request starts it again.
-func (s *session) halt(l *link, state, reason string) {
+func (s *session) halt(l *link, found condition) {
 	if s.link != l {
 		return
 	}
 	if !l.isPaired {
-		s.endPairing(pairingFailed, state)
+		s.endPairing(pairingFailed, found.state)
 		return
 	}
 	l.isUp.Store(false)
-	s.isWanted = false
+	s.isWanted, s.isCanary = false, false
 	s.cancelRetry()
-	s.keep(state, reason)
-	s.setStatus(state, reason)
+	s.keep(found)
+	s.setCondition(found)
 	s.reconcile()
 }
 
 // keep writes down what the server said of the device, for the next process.
-func (s *session) keep(state, reason string) {
+func (s *session) keep(found condition) {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
-	if err := s.tenant.store.remember(ctx, s.deviceID, state, reason); err != nil {
-		s.log.Error("status_not_kept", "status", state)
+	if err := s.tenant.store.remember(ctx, s.deviceID, found); err != nil {
+		s.log.Error("status_not_kept", "status", found.state)
 	}
 }
 
-// loggedOut erases what is left of a device that the account has unlinked.
-func (s *session) loggedOut(l *link, reason string) {
+// loggedOut erases what is left of a device that the account has unlinked, or that was banned for good.
+func (s *session) loggedOut(l *link, found condition) {
 	if s.link != l {
 		return
 	}
 	if !l.isPaired {
-		s.endPairing(pairingFailed, reason)
+		s.endPairing(pairingFailed, found.reason)
 		return
 	}
-	s.isWanted = false
+	s.isWanted, s.isCanary = false, false
 	s.cancelRetry()
-	s.erase(l, reason)
-	s.keep(StatusLoggedOut, reason)
+	if l.engine.WroteWithin(suspiciousAfter) {
+		s.log.Warn("logout_follows_write", "reason", found.reason)
+		s.counters.logoutsAfterWrite.Add(1)
+	}
+	s.erase(l, found.reason)
+	s.keep(found)
 	s.letGo()
-	s.setStatus(StatusLoggedOut, reason)
+	s.setCondition(found)
 }
+
+// suspiciousAfter is how soon after a patch a logout that nobody here asked for may be its consequence.
+const suspiciousAfter = 30 * time.Second
 
 // letGo parts with the link.
 func (s *session) letGo() {

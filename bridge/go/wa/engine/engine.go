@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -52,6 +53,7 @@ type Engine struct {
 	turn        chan struct{} // holds one token while somebody works on the tables
 	collections map[appstate.WAPatchName]*collection
 	asked       map[string]time.Time // key id → when the phone was asked for it; under turn
+	wroteAt     atomic.Int64         // when the last patch was sent, Unix nanoseconds
 	trips       int                  // requests sent to the server so far; under turn
 
 	statusMutex sync.Mutex

@@ -80,7 +80,14 @@ func (e *Engine) intend(ctx context.Context, c *collection, at time.Time) error 
 		return fromStore(ctx, err)
 	}
 	c.record = next
+	e.wroteAt.Store(time.Now().UnixNano())
 	return nil
+}
+
+// WroteWithin tells whether a patch of this process was sent within the time that has just passed.
+func (e *Engine) WroteWithin(length time.Duration) bool {
+	at := e.wroteAt.Load()
+	return at > 0 && time.Since(time.Unix(0, at)) < length
 }
 
 // prove decodes the patch as every other device will.

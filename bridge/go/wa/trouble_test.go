@@ -1,0 +1,324 @@
+package wa
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types"
+
+	"wuts/sim"
+	"wuts/sim/faults"
+	"wuts/sim/wasimtest"
+	"wuts/wa/engine"
+)
+
+// pair is a bridge with a device that gets into trouble and one that must not notice.
+type pair struct {
+	t             *testing.T
+	simulator     *wasimtest.Sim
+	bridge        *Bridge
+	phone, other  *wasimtest.Account
+	key, otherKey DeviceKey
+	number        uint16
+	events        *reader
+}
+
+func newPair(t *testing.T, change func(*Timing)) *pair {
+	t.Helper()
+	p := &pair{t: t, simulator: wasimtest.New(t)}
+	p.phone = p.simulator.AddAccount(wasimtest.Spec{PN: "15550001111", Name: "Ada"})
+	p.other = p.simulator.AddAccount(wasimtest.Spec{PN: "15550002222", Name: "Bob"})
+	config := simulatedConfig(t, p.simulator)
+	change(&config.Timing)
+	p.bridge = openBridge(t, config)
+	p.events = newReader(t, p.bridge)
+	p.otherKey = newKey(t, p.bridge)
+	linkDevice(t, p.bridge, p.otherKey, p.other)
+	p.events.awaitSettled()
+	p.key = newKey(t, p.bridge)
+	p.number = linkDevice(t, p.bridge, p.key, p.phone)
+	p.events.awaitSettled()
+	return p
+}
+
+func asBefore(*Timing) {}
+
+// await waits for a status of the troubled device.
+func (p *pair) await(status, reason string) DeviceStatus {
+	p.t.Helper()
+	event, _ := p.events.await(func(event Event) bool {
+		var data DeviceStatus
+		return event.DeviceID == p.key.DeviceID && event.Type == "device.status" &&
+			json.Unmarshal(event.Data, &data) == nil && data.Status == status && data.Reason == reason
+	})
+	var data DeviceStatus
+	if err := json.Unmarshal(event.Data, &data); err != nil {
+		p.t.Fatal(err)
+	}
+	return data
+}
+
+var archived = []appstate.MutationInfo{
+	engine.BuildArchive(types.NewJID("15550009999", types.DefaultUserServer), true, time.Unix(1_700_000_000, 0)),
+}
+
+func (p *pair) apply(key DeviceKey) error {
+	_, err := p.bridge.ApplyAppState(within(p.t), key, appstate.WAPatchRegularLow, archived)
+	return err
+}
+
+// mustServeOther asserts that the other device is served.
+func (p *pair) mustServeOther() {
+	p.t.Helper()
+	if err := p.apply(p.otherKey); err != nil {
+		p.t.Errorf("the other device is not served: %v", err)
+	}
+}
+
+// What the server says against a device becomes its status, with the reason; requests are refused
+// accordingly, it stays so without being connected again, and the other device is served.
+func TestRefusedDevices(t *testing.T) {
+	for name, trouble := range map[string]struct {
+		cause          func(*pair) error
+		status, reason string
+		refusal        error
+	}{
+		"unlinked online": {
+			func(p *pair) error { return p.phone.Unlink(p.number) },
+			StatusLoggedOut, "unlinked", ErrDeviceLoggedOut,
+		},
+		"main device gone": {
+			func(p *pair) error { p.phone.LosePhone(); return nil },
+			StatusLoggedOut, "main_device_gone", ErrDeviceLoggedOut,
+		},
+		"replaced": {
+			func(p *pair) error { return p.phone.End(p.number, "replaced") },
+			StatusReplaced, "another_connection", ErrDeviceReplaced,
+		},
+		"banned for a time": {
+			func(p *pair) error { p.phone.Ban(104, 3600); return nil },
+			StatusBanned, "temporary_ban_104", ErrDeviceBanned,
+		},
+		"banned for good": {
+			func(p *pair) error { p.phone.Refuse(sim.Refusal{Reason: 406}); return nil },
+			StatusBanned, "account_banned", ErrDeviceBanned,
+		},
+		"refused": {
+			func(p *pair) error { p.phone.Refuse(sim.Refusal{Reason: 418}); return nil },
+			StatusStopped, "refused_418", ErrDeviceNotConnected,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, asBefore)
+			if err := trouble.cause(p); err != nil {
+				t.Fatal(err)
+			}
+			status := p.await(trouble.status, trouble.reason)
+			if trouble.reason == "temporary_ban_104" && status.BannedUntil < time.Now().UnixMilli() {
+				t.Errorf("the ban ends at %d", status.BannedUntil)
+			}
+			p.mustServeOther()
+			if err := p.apply(p.key); !errors.Is(err, trouble.refusal) {
+				t.Errorf("a request gets %v", err)
+			}
+			now, err := p.bridge.Status(within(t), p.key)
+			if err != nil || now.Status != trouble.status || now.Reason != trouble.reason || now.Connected {
+				t.Errorf("the status has become %+v, %v", now, err)
+			}
+		})
+	}
+}
+
+// A device that was unlinked while it was offline learns it at its next login.
+func TestUnlinkedWhileOffline(t *testing.T) {
+	p := newPair(t, asBefore)
+	if _, err := p.bridge.Disconnect(within(t), p.key); err != nil {
+		t.Fatal(err)
+	}
+	p.phone.WaitOffline(p.number)
+	if err := p.phone.Unlink(p.number); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.bridge.Connect(within(t), p.key); err != nil {
+		t.Fatal(err)
+	}
+	p.await(StatusLoggedOut, "unlinked")
+}
+
+// What a ban says survives the process, and an order brings the device back when the ban is over.
+func TestBanIsRemembered(t *testing.T) {
+	p := newPair(t, asBefore)
+	p.phone.Ban(101, 60)
+	banned := p.await(StatusBanned, "temporary_ban_101")
+	config := p.bridge.config
+	p.bridge.Close(within(t))
+	again := openBridge(t, config)
+	status, err := again.Status(within(t), p.key)
+	if err != nil || status.Status != StatusBanned || status.BannedUntil != banned.BannedUntil {
+		t.Errorf("the next process knows %+v, %v", status, err)
+	}
+	p.phone.Refuse(sim.Refusal{})
+	if _, err := again.Connect(within(t), p.key); err != nil {
+		t.Fatal(err)
+	}
+	newReader(t, again).await(isStatus(StatusConnected))
+}
+
+// Trouble that passes is waited out: the device comes back by itself.
+func TestPassingTrouble(t *testing.T) {
+	for name, cause := range map[string]func(*pair) error{
+		"cut":           func(p *pair) error { return p.phone.Drop(p.number) },
+		"restart":       func(p *pair) error { return p.phone.End(p.number, "515") },
+		"server down":   func(p *pair) error { return p.phone.End(p.number, "503") },
+		"login refused": func(p *pair) error { return refuseTwice(p, 503) },
+		"login limited": func(p *pair) error { return refuseTwice(p, 429) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, asBefore)
+			if err := cause(p); err != nil {
+				t.Fatal(err)
+			}
+			p.events.await(func(event Event) bool {
+				return event.DeviceID == p.key.DeviceID && isStatus(StatusConnecting)(event)
+			})
+			p.await(StatusConnected, "")
+			p.mustServeOther()
+		})
+	}
+}
+
+func refuseTwice(p *pair, reason int) error {
+	p.simulator.Fault(faults.Rule{Action: "failure", Reason: reason, Times: 2, Account: "15550001111"})
+	return p.phone.Drop(p.number)
+}
+
+// A server that falls silent is found out by the request that it does not answer: the connection is
+// closed and made anew, and the request ends in time without a claim.
+func TestSilentServer(t *testing.T) {
+	p := newPair(t, func(timing *Timing) {
+		timing.Pong, timing.Login = 100*time.Millisecond, 2*time.Second
+	})
+	id := p.simulator.Fault(faults.Rule{
+		Account: "15550001111", Direction: "in", Tag: "iq", Action: "swallow", When: "before",
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := p.bridge.ApplyAppState(ctx, p.key, appstate.WAPatchRegularLow, archived)
+	if !errors.Is(err, engine.ErrUnknownOutcome) {
+		t.Errorf("the request gets %v", err)
+	}
+	p.await(StatusDisconnected, "keepalive_timeout")
+	p.mustServeOther()
+	p.simulator.Faults().Remove(id)
+	p.await(StatusConnected, "")
+	if err := p.apply(p.key); err != nil {
+		t.Error(err)
+	}
+}
+
+// While the server refuses the version every device is outdated, and only the canary tries; once it got
+// through the others come back, too.
+func TestVersionFloor(t *testing.T) {
+	p := newPair(t, func(timing *Timing) { timing.Canary = 300 * time.Millisecond })
+	if err := p.simulator.Server().SetVersionFloor("9.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.phone.Drop(p.number); err != nil {
+		t.Fatal(err)
+	}
+	p.await(StatusOutdated, "client_outdated")
+	if err := p.apply(p.key); !errors.Is(err, ErrDeviceOutdated) {
+		t.Errorf("a request gets %v", err)
+	}
+	p.mustServeOther()
+	p.await(StatusConnecting, "client_outdated")
+	p.await(StatusOutdated, "client_outdated")
+	if err := p.simulator.Server().SetVersionFloor("0.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	p.await(StatusConnected, "")
+}
+
+// With many outdated devices one tries at a time, and an order counts as such a try.
+func TestOneCanary(t *testing.T) {
+	gate := newVersionGate(Timing{Canary: time.Hour, CanaryOrder: time.Hour})
+	if gate.isShut() || !gate.takeTurn(false) {
+		t.Error("an open gate keeps a device back")
+	}
+	gate = newVersionGate(Timing{Canary: time.Hour, CanaryOrder: time.Hour})
+	gate.refuse()
+	for turn, want := range []bool{true, false} {
+		if gate.takeTurn(false) {
+			t.Errorf("turn %d: a canary before its time", turn)
+		}
+		if got := gate.takeTurn(true); got != want {
+			t.Errorf("turn %d: an order may %v", turn, got)
+		}
+	}
+	if !gate.accept() || gate.accept() || gate.isShut() {
+		t.Error("the gate does not open once")
+	}
+}
+
+// A connection that is refused is tried again until it is not.
+func TestConnectionRefused(t *testing.T) {
+	config := Config{DevicesDir: t.TempDir(), Timing: defaultTiming()}
+	network, err := SimulatorNetwork("127.0.0.1:1", string(make64('0')))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Network = network
+	b := openBridge(t, config)
+	key := newKey(t, b)
+	if _, err := b.QR(within(t), key, false); !errors.Is(err, ErrPairingEnded) {
+		t.Errorf("got %v", err)
+	}
+	pairing, err := b.Pairing(within(t), key)
+	if err != nil || pairing.State != pairingFailed || pairing.Reason != reasonConnect {
+		t.Errorf("pairing is %+v, %v", pairing, err)
+	}
+}
+
+func make64(digit byte) []byte {
+	text := make([]byte, 64)
+	for i := range text {
+		text[i] = digit
+	}
+	return text
+}
+
+// What the phone sends of its own collection, when nothing else verifies, mends it over the real wire.
+func TestPhonesCopyOverTheWire(t *testing.T) {
+	p := newPair(t, asBefore)
+	damage := p.simulator.Fault(faults.Rule{
+		Account: "15550001111", Action: "corrupt", What: "snapshot_mac", Collection: "regular_low",
+	})
+	if _, err := p.phone.Write("regular_low", archivedByThePhone(1)); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitCollection("awaiting_phone")
+	p.awaitCollection("ok")
+	p.simulator.Faults().Remove(damage)
+	if err := p.apply(p.key); err != nil {
+		t.Error(err)
+	}
+	stats, err := p.bridge.Stats()
+	if err != nil || stats.CopiesAsked != 1 || stats.CopiesTaken != 1 {
+		t.Errorf("statistics %+v, %v", stats, err)
+	}
+}
+
+func (p *pair) awaitCollection(state string) {
+	p.t.Helper()
+	p.events.await(func(event Event) bool {
+		var data collectionData
+		return event.DeviceID == p.key.DeviceID && event.Type == "app_state.status" &&
+			json.Unmarshal(event.Data, &data) == nil && data.Collection == "regular_low" && data.State == state
+	})
+}
