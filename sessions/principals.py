@@ -84,7 +84,7 @@ class Token:
     hint: str
     created_at: datetime
     name: str | None = None
-    scopes: frozenset[Scope] | None = None
+    scopes: tuple[Scope, ...] | None = None
     expires_at: datetime | None = None
 
 

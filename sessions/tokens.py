@@ -97,7 +97,7 @@ def issue(  # noqa: PLR0913 - one name for each property of a token
         hint=text[-4:],
         created_at=now,
         name=name,
-        scopes=scopes,
+        scopes=None if scopes is None else tuple(sorted(scopes)),
         expires_at=until,
     )
     rows.add(transaction, token, _digest(text))

@@ -34,7 +34,7 @@ def add(transaction: Transaction, token: Token, digest: bytes) -> None:
             digest=digest,
             hint=token.hint,
             name=token.name,
-            scopes=None if token.scopes is None else " ".join(sorted(token.scopes)),
+            scopes=None if token.scopes is None else " ".join(token.scopes),
             expires_at=token.expires_at,
             created_at=token.created_at,
         )
@@ -58,7 +58,7 @@ def find(transaction: Transaction, digest: bytes) -> FoundToken | None:
         user_id=user.id,
         role=Role(user.role),
         token_id=token.id,
-        scopes=_read_scopes(token.scopes),
+        scopes=None if token.scopes is None else frozenset(_read_scopes(token.scopes)),
         expires_at=token.expires_at,
     )
     return FoundToken(token.digest, principal)
@@ -97,8 +97,8 @@ def remove_expired(transaction: Transaction, user_id: str, now: datetime) -> Non
     transaction.execute(delete(TokenRow).where(*expired))
 
 
-def _read_scopes(text: str | None) -> frozenset[Scope] | None:
-    return None if text is None else frozenset(Scope(word) for word in text.split())
+def _read_scopes(text: str) -> tuple[Scope, ...]:
+    return tuple(Scope(word) for word in text.split())
 
 
 def _to_token(row: TokenRow) -> Token:
@@ -108,6 +108,6 @@ def _to_token(row: TokenRow) -> Token:
         hint=row.hint,
         created_at=row.created_at,
         name=row.name,
-        scopes=_read_scopes(row.scopes),
+        scopes=None if row.scopes is None else _read_scopes(row.scopes),
         expires_at=row.expires_at,
     )

@@ -287,3 +287,70 @@ def test_code_that_does_not_come(caller: Caller, bridge: FakeBridge) -> None:
     bridge.fail_next("device.qr", BridgeCode.PAIRING_FAILED)
     answer = caller.get("/qr")
     assert answer.status_code in (502, 503)
+
+
+def test_own_devices(caller: Caller) -> None:
+    """One's own devices are listed apart, also for an admin who sees all."""
+    device = caller.create_device()
+    body = {"email": "clerk@example.com", "role": "user"}
+    made = caller.post("/users", json=body).get_json()["user"]
+    clerk = Caller(caller.client, made["token"], caller.tenant_id, made["id"])
+    other = clerk.create_device()
+    for owner, own in ((caller, device), (clerk, other)):
+        data = owner.get("/user/devices").get_json()["data"]
+        assert [row["id"] for row in data["devices"]] == [own]
+        assert (data["count"], data["user_id"]) == (1, owner.user_id)
+    assert len(caller.get("/devices").get_json()["devices"]) == 2
+    assert caller.get(f"/status?device_id={other}").get_json()["data"]["device_id"] == other
+    assert caller.get("/status").get_json()["data"]["device_id"] == device
+
+
+def test_delete_keeps_the_pairing(caller: Caller, bridge: FakeBridge) -> None:
+    """Without purge the device is offline, and comes back with its keys."""
+    device = link(caller, bridge)
+    answer = caller.request("DELETE", f"/devices/{device}")
+    assert answer.status_code == 200
+    assert "unlinked" not in answer.get_json()
+    assert caller.get("/status").get_json()["data"]["connected"] is False
+    assert caller.post("/connect").get_json()["data"]["needs_qr"] is False
+
+
+def test_purge(caller: Caller, bridge: FakeBridge) -> None:
+    """The device is gone with everything, and there is room for another one."""
+    device = link(caller, bridge)
+    answer = caller.request("DELETE", f"/devices/{device}?purge=true")
+    assert answer.get_json()["unlinked"] is True
+    for path in ("/status", "/qr/status", "/qr"):
+        assert caller.get(path, query_string={"device_id": device}).status_code == 404
+    answer = caller.request("DELETE", f"/devices/{device}?purge=true")
+    assert (answer.status_code, answer.get_json()["error_code"]) == (404, "DEVICE_NOT_FOUND")
+    assert caller.get("/devices").get_json()["devices"] == []
+    assert caller.get("/status").get_json()["data"]["status"] == "new"
+
+
+def test_purge_offline(caller: Caller, bridge: FakeBridge) -> None:
+    """What WhatsApp could not be told is said, and the device is gone all the same."""
+    device = link(caller, bridge)
+    caller.post("/disconnect")
+    answer = caller.request("DELETE", f"/devices/{device}?purge=true")
+    assert answer.get_json()["unlinked"] is False
+    assert caller.get("/devices").get_json()["devices"] == []
+
+
+def test_purge_that_fails_is_repeated(caller: Caller, bridge: FakeBridge) -> None:
+    """A store that did not answer leaves the device, and the next try erases it."""
+    device = link(caller, bridge)
+    bridge.fail_next("device.erase", BridgeCode.STORAGE_FAILED)
+    path = f"/devices/{device}?purge=true"
+    assert caller.request("DELETE", path).status_code == 503
+    assert caller.get("/status").get_json()["data"]["device_id"] == device
+    assert caller.request("DELETE", path).status_code == 200
+
+
+def test_delete_with_bad_input(caller: Caller) -> None:
+    """`purge` is true or false, and the query must not name another device than the path."""
+    device, other = caller.create_device(), caller.create_device()
+    assert caller.request("DELETE", f"/devices/{device}?purge=1").status_code == 400
+    assert caller.request("DELETE", f"/devices/{device}?device_id={other}").status_code == 400
+    assert caller.request("DELETE", f"/devices/{device}?device_id={device}").status_code == 200
+    assert len(caller.get("/devices").get_json()["devices"]) == 2
