@@ -32,6 +32,7 @@ var ErrNotLoopback = errors.New("the simulator listens on a loopback address onl
 type Options struct {
 	Listen    string // host and port, 127.0.0.1:0 if empty
 	StateFile string // where everything is kept across restarts; nowhere if empty
+	From      string // a state file to begin with, without one of its own
 	Seed      int64  // of what is random about faults
 	Floor     string // the oldest version of a client that is let in, all if empty
 	PageSize  int    // app-state patches in one answer, 0 for all of them

@@ -120,20 +120,44 @@ func (f *stateFile) write() error {
 
 // load reads the state file; without one it begins one with the fresh authority.
 func (s *Server) load() error {
-	if s.state.path == "" {
+	path := s.state.path
+	if path == "" {
+		path = s.options.From
+	}
+	if path == "" {
 		return nil
 	}
-	text, err := os.ReadFile(s.state.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && s.state.path != "" {
 		return s.begin()
 	}
 	if err != nil {
 		return err
 	}
 	if err = s.restore(text); err != nil {
-		return fmt.Errorf("%w %s: %w", ErrState, s.state.path, err)
+		return fmt.Errorf("%w %s: %w", ErrState, path, err)
 	}
 	return nil
+}
+
+// Save writes everything to a state file once. A server without one of its own is faster by far when
+// many accounts change.
+func (s *Server) Save(path string) error {
+	authority, err := s.authority.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	file := stateFile{path: path, authority: authority, accounts: map[string][]byte{}}
+	for _, a := range s.Accounts() {
+		a.mu.Lock()
+		text, err := a.encode()
+		a.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		file.accounts[a.pn.User] = text
+	}
+	return file.write()
 }
 
 func (s *Server) begin() (err error) {

@@ -51,6 +51,7 @@ func parse(args []string, help io.Writer) (arguments, error) {
 	flags.StringVar(&parsed.Listen, "listen", "127.0.0.1:0", "`address` of the chat server")
 	flags.StringVar(&parsed.control, "control", "127.0.0.1:0", "`address` of the control API")
 	flags.StringVar(&parsed.StateFile, "state", "", "`file` to keep everything in across restarts")
+	flags.StringVar(&parsed.From, "from", "", "state `file` to begin with; nothing is written to it")
 	flags.Int64Var(&parsed.Seed, "seed", 1, "`number` that random faults follow from")
 	flags.StringVar(&parsed.Floor, "version-floor", "", "oldest `version` of a client that is let in")
 	flags.IntVar(&parsed.PageSize, "page-size", 0, "app-state `patches` in one answer, 0 for all")
@@ -63,6 +64,9 @@ func parse(args []string, help io.Writer) (arguments, error) {
 	}
 	if flags.NArg() > 0 {
 		return parsed, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if parsed.StateFile != "" && parsed.From != "" {
+		return parsed, errors.New("give one of -state and -from")
 	}
 	if parsed.PageSize < 0 {
 		return parsed, errors.New("the page size can't be negative")

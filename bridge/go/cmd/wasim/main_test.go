@@ -63,7 +63,10 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	for _, args := range [][]string{{"extra"}, {"--page-size", "-1"}, {"--unheard"}, {"--listen", "x"}} {
+	for _, args := range [][]string{
+		{"extra"}, {"--page-size", "-1"}, {"--unheard"}, {"--listen", "x"},
+		{"--state", "x", "--from", "y"},
+	} {
 		if err := run(context.Background(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v was accepted", args)
 		}
