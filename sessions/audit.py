@@ -41,13 +41,13 @@ class Audit:
         self._prune_at: datetime | None = None
 
     def record(self, entry: AuditEntry) -> None:
-        """Write an entry before returning, or soon when the storage is not available."""
+        """Write an entry, and what waits before it; soon when the storage is not available."""
+        batch = [*self._take_batch(), entry]
         try:
-            with self._environment.database.write() as transaction:
-                rows.add(transaction, [entry])
+            self._write(batch)
         except ServiceError as error:
             log.warning("audit_not_written", code=error.code)
-            self.record_soon(entry)
+            self._came.set()
 
     def record_soon(self, entry: AuditEntry) -> None:
         """Have an entry written with the next batch. When too many wait, the oldest is dropped."""
@@ -74,12 +74,7 @@ class Audit:
         """
         self._came.clear()
         while batch := self._take_batch():
-            try:
-                with self._environment.database.write() as transaction:
-                    rows.add(transaction, batch)
-            except BaseException:
-                self._put_back(batch)
-                raise
+            self._write(batch)
         self._prune()
 
     def wake(self) -> None:
@@ -90,9 +85,14 @@ class Audit:
         with self._lock:
             return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
 
-    def _put_back(self, batch: Sequence[AuditEntry]) -> None:
-        with self._lock:
-            self._waiting.extendleft(reversed(batch))
+    def _write(self, batch: Sequence[AuditEntry]) -> None:
+        try:
+            with self._environment.database.write() as transaction:
+                rows.add(transaction, batch)
+        except BaseException:
+            with self._lock:
+                self._waiting.extendleft(reversed(batch))
+            raise
 
     def _prune(self) -> None:
         now = self._environment.now()
