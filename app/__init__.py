@@ -17,7 +17,7 @@ from app.management import ManagementListener
 from app.metrics import RequestMetrics
 from app.parsing import BODY_LIMIT
 from app.requests import register_request_hooks
-from app.resources import audit, chats, devices, docs, health, tenants, tokens, users
+from app.resources import audit, chats, collections, devices, docs, health, tenants, tokens, users
 from app.settings import Settings
 from bridge.client import WhatsmeowBridge
 from bridge.interface import Bridge
@@ -27,6 +27,7 @@ from sessions.service import Service, build_service
 
 BLUEPRINTS = (
     chats.blueprint,
+    collections.blueprint,
     devices.blueprint,
     users.blueprint,
     tokens.blueprint,

@@ -39,6 +39,8 @@ class Access:
 
 TENANT: Mapping[str, Access] = {
     "chats.archive": Access(Scope.CHATS_WRITE, action="chat.archive", often=True),
+    "collections.list_collections": Access(Scope.DEVICES_MANAGE),
+    "collections.sync": Access(Scope.APPSTATE_WRITE, action="app_state.sync"),
     "devices.create_device": Access(Scope.DEVICES_MANAGE, action="device.create"),
     "devices.list_devices": Access(Scope.DEVICES_MANAGE),
     "devices.list_own_devices": Access(Scope.DEVICES_MANAGE),

@@ -44,6 +44,11 @@ COMMAND = (
     ErrorCode.DEVICE_ERROR,
     ErrorCode.DEVICE_TIMEOUT,
 )
+APP_STATE = (
+    ErrorCode.APP_STATE_NOT_READY,
+    ErrorCode.APP_STATE_BROKEN,
+    ErrorCode.APP_STATE_CONFLICT,
+)
 SECURITY_SCHEMES = {
     "token": "The token of a user, as shown once when it was made.",
     "master_token": "The platform's token, for making tenants.",

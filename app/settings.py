@@ -46,6 +46,7 @@ class Settings:
     log_level: str = "info"
     wa_endpoint: str | None = None
     wa_root_key: str | None = None
+    wa_version: str | None = None
     pool_size: int = 64
     tenant_running: int = 16
     command_slots: int = 112
@@ -105,6 +106,7 @@ class Settings:
             pairings_per_tenant=self.pairings_per_tenant,
             audit_days=self.audit_days,
             log_level=self.log_level,
+            wa_version=self.wa_version,
         )
 
 
@@ -196,6 +198,12 @@ def _root_key(text: str) -> str:
     return text.lower()
 
 
+def _version(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}", text):
+        raise ValueError("must be three numbers with dots, such as 2.3000.1045649367")
+    return text
+
+
 def _token(text: str) -> str:
     if len(text) < TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", text):
         raise ValueError(
@@ -220,6 +228,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "log_level": _log_level,
     "wa_endpoint": _loopback_endpoint,
     "wa_root_key": _root_key,
+    "wa_version": _version,
     "pool_size": _whole_number(1, 1000),
     "tenant_running": _whole_number(1, 1000),
     "command_slots": _whole_number(1, 900),

@@ -142,14 +142,21 @@ class FakeBridge:
             jid = f"{phone}@s.whatsapp.net"
             device.link(jid, lid=lid and f"{lid}@lid", push_name=f"Phone {phone[-4:]}")
 
-    def set_status(self, device_id: str, status: str, reason: str | None = None) -> None:
+    def set_status(
+        self,
+        device_id: str,
+        status: str,
+        reason: str | None = None,
+        *,
+        banned_until: int | None = None,
+    ) -> None:
         """Let the server put a device in a status; `logged_out` takes its keys."""
         with self._condition:
             device = self._find(device_id)
             if status == "logged_out":
                 device.forget_account(status, reason or "server")
             else:
-                device.move(status, reason)
+                device.move(status, reason, banned_until=banned_until)
 
     def set_collection(self, device_id: str, name: str, state: str) -> None:
         """Let a collection get into a state, and report it."""

@@ -74,6 +74,7 @@ class FakeDevice:
     lid: str | None = None
     push_name: str | None = None
     last_seen_at: int | None = None
+    banned_until: int | None = None
     has_keys: bool = True
     app_state: str = "ok"
     pairing: Pairing | None = None
@@ -91,6 +92,7 @@ class FakeDevice:
             "lid": self.lid,
             "push_name": self.push_name,
             "last_seen_at": self.last_seen_at,
+            "banned_until": self.banned_until,
         }
         return {
             "device_id": self.device_id,
@@ -106,11 +108,13 @@ class FakeDevice:
         status = left.get(self.status, self.status)
         return replace(self, emit=emit, status=status, pairing=None)
 
-    def move(self, status: str, reason: str | None = None) -> None:
+    def move(
+        self, status: str, reason: str | None = None, *, banned_until: int | None = None
+    ) -> None:
         """Change the status, and report it if it is another one."""
         if (status, reason) == (self.status, self.reason):
             return
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.banned_until = status, reason, banned_until
         if status == "connected":
             self.last_seen_at = self.now()
         self.emit(self, "device.status", self.describe())

@@ -159,7 +159,8 @@ class DeviceState(AnswerSchema):
     phone_number = fields.String()
     is_logged_in = fields.Boolean(required=True)
     last_seen = Timestamp(attribute="last_seen_at")
-    reason = fields.String()
+    reason = fields.String(metadata={"description": "Why it is in this status; see the docs."})
+    banned_until = Timestamp(metadata={"description": "When a ban ends, if WhatsApp said so."})
     app_state = fields.String(
         validate=validate.OneOf([state.value for state in CollectionState]),
         metadata={"description": "The worst state of the device's collections of settings."},

@@ -62,3 +62,4 @@ class ServiceConfig:
     pairings: int = 20
     audit_days: int = 90
     log_level: str = "info"
+    wa_version: str | None = None

@@ -161,5 +161,6 @@ def _to_state(device: Device) -> DeviceState:
         phone_number=phone_number_of(device.jid),
         is_logged_in=device.is_linked,
         last_seen_at=device.last_seen_at,
+        banned_until=device.banned_until,
         app_state=device.app_state,
     )

@@ -41,7 +41,7 @@ def _read_status(event: Event, started_at: datetime) -> Effect:
 
 
 def _read_collection(event: Event, _started_at: datetime) -> Effect:
-    collection = CollectionStatus.from_bridge(event.data)
+    collection = CollectionStatus.from_event(event.data)
     return partial(rows.set_collection, key=_key(event), collection=collection)
 
 

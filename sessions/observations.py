@@ -37,12 +37,12 @@ class Observation:
     push_name: str | None = None
     app_state: CollectionState | None = None
     last_seen_at: datetime | None = None
+    banned_until: datetime | None = None
 
     @classmethod
     def from_bridge(cls, status: Mapping[str, Any]) -> Observation:
         """Read a *status*."""
         app_state = status.get("app_state")
-        last_seen_at = status.get("last_seen_at")
         return cls(
             status=DeviceStatus(status["status"]),
             reason=status.get("reason"),
@@ -50,7 +50,8 @@ class Observation:
             lid=status.get("lid"),
             push_name=status.get("push_name"),
             app_state=CollectionState(app_state) if app_state else None,
-            last_seen_at=None if last_seen_at is None else from_milliseconds(last_seen_at),
+            last_seen_at=_time(status, "last_seen_at"),
+            banned_until=_time(status, "banned_until"),
         )
 
     def after_restart(self) -> Observation:
@@ -60,13 +61,25 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """The state of one app-state collection of a device."""
+    """The state of one app-state collection of a device. `last_ok_at` None: not known."""
 
     name: str
     version: int
     state: CollectionState
+    last_ok_at: datetime | None = None
 
     @classmethod
-    def from_bridge(cls, data: Mapping[str, Any]) -> CollectionStatus:
+    def from_event(cls, data: Mapping[str, Any]) -> CollectionStatus:
         """Read the data of an `app_state.status` event."""
         return cls(data["collection"], int(data["version"]), CollectionState(data["state"]))
+
+    @classmethod
+    def from_bridge(cls, row: Mapping[str, Any]) -> CollectionStatus:
+        """Read a row of the answer to `app_state.status`."""
+        state = CollectionState(row["state"])
+        return cls(row["name"], int(row["version"]), state, _time(row, "last_ok_at"))
+
+
+def _time(data: Mapping[str, Any], name: str) -> datetime | None:
+    milliseconds = data.get(name)
+    return None if milliseconds is None else from_milliseconds(milliseconds)

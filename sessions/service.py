@@ -13,6 +13,7 @@ from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
 from sessions.chats import Chats
+from sessions.collections import Collections
 from sessions.collector import ServiceCollector
 from sessions.config import ServiceConfig
 from sessions.connections import Connections
@@ -68,6 +69,7 @@ class Service:
         self.audit = Audit(environment)
         self.devices = Devices(environment, connections)
         self.chats = Chats(environment, self.devices)
+        self.collections = Collections(environment, self.devices)
         self._environment = environment
         self._room = room
         self._pool = pool
@@ -178,4 +180,5 @@ def _bridge_config(config: ServiceConfig) -> dict[str, Any]:
         "devices_dir": str(config.data_dir / "devices"),
         "network": config.network.to_bridge(),
         "log_level": _LOG_LEVELS.get(config.log_level, config.log_level),
+        **({"wa_version": config.wa_version} if config.wa_version else {}),
     }

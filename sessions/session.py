@@ -95,10 +95,12 @@ class Session:
             outcome: T = waiter.wait(deadline)
             return outcome
 
-    def ask(self, method: str, deadline: Deadline) -> Mapping[str, Any]:
-        """Invoke a method that changes nothing, beside everything else."""
+    def ask(self, method: str, deadline: Deadline, **params: Any) -> Mapping[str, Any]:
+        """Invoke a method that needs no order, beside everything else."""
         with self._enter() as waiter:
-            command = self._command(lambda until: self.call(method, until), waiter, deadline)
+            command = self._command(
+                lambda until: self.call(method, until, **params), waiter, deadline
+            )
             # A lane for this question alone: it follows nothing, and nothing follows it.
             self._lane(CommandQueue(), run_command).submit(command)
             outcome: Mapping[str, Any] = waiter.wait(deadline)

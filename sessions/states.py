@@ -89,6 +89,7 @@ class Device:
     push_name: str | None = None
     app_state: CollectionState | None = None
     last_seen_at: datetime | None = None
+    banned_until: datetime | None = None
 
     @property
     def key(self) -> DeviceKey:
@@ -117,6 +118,7 @@ class DeviceState:
     phone_number: str | None = None
     is_logged_in: bool = False
     last_seen_at: datetime | None = None
+    banned_until: datetime | None = None
     app_state: CollectionState | None = None
 
     @property

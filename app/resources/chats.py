@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api import BODY, COMMAND, DEVICE, LINK, TOKEN, Blueprint
+from app.api import APP_STATE, BODY, COMMAND, DEVICE, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.parsing import chosen_device
 from schemas.base import DeviceChoice
 from schemas.chats import ArchiveAnswer, ArchiveRequest
-from sessions.errors import ErrorCode
 from sessions.principals import Principal
 
 blueprint = Blueprint("chats", __name__, description="Chats of a device's account")
@@ -23,11 +22,6 @@ CHAT_JID = {
     "example": "15557000001@s.whatsapp.net",
     "description": "`…@s.whatsapp.net`, `…@g.us`, `…@lid`, or a plain phone number.",
 }
-APP_STATE = (
-    ErrorCode.APP_STATE_NOT_READY,
-    ErrorCode.APP_STATE_BROKEN,
-    ErrorCode.APP_STATE_CONFLICT,
-)
 
 
 @blueprint.route("/chats/<chat_jid>/archive", methods=["POST"], parameters=[CHAT_JID])

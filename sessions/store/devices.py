@@ -135,6 +135,7 @@ def _observe_row(row: DeviceRow, observation: Observation, at: datetime) -> None
     row.push_name = observation.push_name
     row.app_state = observation.app_state
     row.last_seen_at = observation.last_seen_at or row.last_seen_at
+    row.banned_until = observation.banned_until
     row.revision += 1
     row.updated_at = at
 
@@ -166,4 +167,5 @@ def _to_device(row: DeviceRow) -> Device:
         push_name=row.push_name,
         app_state=CollectionState(row.app_state) if row.app_state else None,
         last_seen_at=row.last_seen_at,
+        banned_until=row.banned_until,
     )

@@ -80,7 +80,7 @@ class TokenRow(Base):
 
 
 class DeviceRow(Base):
-    """A device. `revision` rises with every change of what is observed (status to last_seen_at)."""
+    """A device. `revision` rises with every change of what is observed (status to banned_until)."""
 
     __tablename__ = "devices"
 
@@ -97,6 +97,7 @@ class DeviceRow(Base):
     push_name: Mapped[str | None] = mapped_column(String(200))
     app_state: Mapped[str | None] = mapped_column(String(32))
     last_seen_at: Mapped[datetime | None]
+    banned_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
