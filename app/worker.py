@@ -7,6 +7,7 @@ neither is logged with what was sent; and a worker that could not start ends its
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import struct
 import sys
@@ -38,7 +39,9 @@ class ServerLogger(Logger):
         self._access_log_enabled = False
         configure_logging(cfg.loglevel)
         self.error_log.propagate = True
-        self.error_log.setLevel(cfg.loglevel.upper())
+        # Below "info" gunicorn writes down every raw path.
+        level = logging.getLevelNamesMapping()[cfg.loglevel.upper()]
+        self.error_log.setLevel(max(logging.INFO, level))
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Log a defect; a client that stalls is none."""
