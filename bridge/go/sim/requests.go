@@ -26,6 +26,7 @@ type route struct{ xmlns, kind, child string }
 var requests = map[route]func(request){
 	{"encrypt", "get", "count"}:              countPreKeys,
 	{"encrypt", "get", "digest"}:             digestKeys,
+	{"encrypt", "get", "key"}:                serveBundles,
 	{"encrypt", "set", "registration"}:       storePreKeys,
 	{"encrypt", "set", "rotate"}:             rotateSignedPreKey,
 	{"passive", "set", "active"}:             becomeActive,

@@ -80,6 +80,17 @@ func New() *Endpoint {
 // Identity returns the public identity key.
 func (e *Endpoint) Identity() [32]byte { return *e.store.identity.Pub }
 
+// Bundle returns the public keys with which others open a session with the endpoint.
+func (e *Endpoint) Bundle() Bundle {
+	return Bundle{
+		RegistrationID: e.store.registration, Identity: e.Identity(),
+		Signed: SignedPreKey{
+			ID: e.store.signed.KeyID, Public: e.store.signed.Pub[:],
+			Signature: e.store.signed.Signature[:],
+		},
+	}
+}
+
 // Sign signs a message with the identity key (XEdDSA).
 func (e *Endpoint) Sign(message []byte) []byte {
 	signature := ecc.CalculateSignature(ecc.NewDjbECPrivateKey(*e.store.identity.Priv), message)

@@ -94,10 +94,12 @@ var actions = map[string]action{
 			"the server takes ms for each frame",
 	},
 	"prekeys": {
-		whats: map[string]Moment{"drain": OnWelcome, "none": OnSession, "stale": OnSession},
+		whats: map[string]Moment{"drain": OnWelcome, "none": OnSession, "stale": OnSession,
+			"bad_signature": OnBundle},
 		check: checkNothing,
 		help: "drain: a device's one-time prekeys are gone when it logs in; none: the phone opens a\n" +
-			"session without one; stale: it uses a signed prekey that the device does not have",
+			"session without one; stale: it uses a signed prekey that the device does not have;\n" +
+			"bad_signature: what a device fetches of another one's is signed wrongly",
 	},
 	"recovery": {
 		whats:   map[string]Moment{"never": OnRecovery, "late": OnRecovery, "bad": OnRecovery},

@@ -21,6 +21,7 @@ const (
 	OnLogin      Moment = "login"
 	OnWelcome    Moment = "successful login"
 	OnSession    Moment = "first message in a session"
+	OnBundle     Moment = "request for prekeys"
 	OnShare      Moment = "key share"
 	OnKeyRequest Moment = "key request"
 	OnRecovery   Moment = "recovery request"
