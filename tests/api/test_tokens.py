@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.support.api import Caller
+from app import auth
+from bridge.fake import FakeBridge
+from tests.api.conftest import parts
+from tests.support.api import Caller, link
+from tests.support.sessions import wait_until
 
 
 def test_create(caller: Caller) -> None:
@@ -91,3 +96,25 @@ def test_revocation_is_immediate_and_final(caller: Caller, stranger: Caller) -> 
     assert own.request("DELETE", path.upper().replace("TOKENS", "tokens")).status_code == 200
     assert own.get("/devices").status_code == 401
     assert caller.request("DELETE", path).status_code == 404
+
+
+def test_revocation_ends_a_wait(
+    caller: Caller, bridge: FakeBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for news with a token that is revoked meanwhile gets none."""
+    monkeypatch.setattr(auth, "TRUST_SECONDS", 0.0)
+    device = link(caller, bridge)
+    made = caller.post("/tokens", json={"name": "one"}).get_json()
+    waiting = Caller(caller.client, made["token"], caller.tenant_id, caller.user_id)
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(waiting.get, "/status?wait=25")
+        wait_until(lambda: is_watched(waiting, device))
+        caller.request("DELETE", f"/tokens/{made['data']['id']}")
+        bridge.set_status(device, "disconnected")
+        assert answer.result(10).status_code == 401
+
+
+def is_watched(caller: Caller, device_id: str) -> bool:
+    """Whether somebody waits for news of a device."""
+    registry = parts(caller.client.application).service._environment.registry
+    return bool(registry._sessions[device_id]._watchers)
