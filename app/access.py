@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from sessions.errors import Forbidden
 from sessions.principals import Principal, Role, Scope
@@ -14,6 +15,14 @@ from sessions.principals import Principal, Role, Scope
 EVERYBODY = frozenset(Role)
 MANAGERS = frozenset({Role.MANAGER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
+
+
+class Keyed(Enum):
+    """Whether an operation takes an idempotency key; ON_DEVICE: it acts on a chosen device."""
+
+    NO = "no"
+    YES = "yes"
+    ON_DEVICE = "on device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Access:
     roles: frozenset[Role] = EVERYBODY
     action: str | None = None
     often: bool = False
+    keyed: Keyed = Keyed.NO
 
     def check(self, principal: Principal) -> None:
         """Raises Forbidden for the wrong role, and for a token restricted to other things."""
@@ -38,29 +48,33 @@ class Access:
 
 
 TENANT: Mapping[str, Access] = {
-    "chats.archive": Access(Scope.CHATS_WRITE, action="chat.archive", often=True),
+    "chats.archive": Access(
+        Scope.CHATS_WRITE, action="chat.archive", often=True, keyed=Keyed.ON_DEVICE
+    ),
     "collections.list_collections": Access(Scope.DEVICES_MANAGE),
-    "collections.sync": Access(Scope.APPSTATE_WRITE, action="app_state.sync"),
-    "devices.create_device": Access(Scope.DEVICES_MANAGE, action="device.create"),
+    "collections.sync": Access(
+        Scope.APPSTATE_WRITE, action="app_state.sync", keyed=Keyed.ON_DEVICE
+    ),
+    "devices.create_device": Access(Scope.DEVICES_MANAGE, action="device.create", keyed=Keyed.YES),
     "devices.list_devices": Access(Scope.DEVICES_MANAGE),
     "devices.list_own_devices": Access(Scope.DEVICES_MANAGE),
-    "devices.delete_device": Access(Scope.DEVICES_MANAGE, action="device.delete"),
+    "devices.delete_device": Access(Scope.DEVICES_MANAGE, action="device.delete", keyed=Keyed.YES),
     "devices.show_qr": Access(Scope.DEVICES_MANAGE, action="device.pair", often=True),
     "devices.show_pairing": Access(Scope.DEVICES_MANAGE),
     "devices.show_status": Access(Scope.DEVICES_MANAGE),
     "devices.connect": Access(Scope.DEVICES_MANAGE, action="device.connect"),
     "devices.disconnect": Access(Scope.DEVICES_MANAGE, action="device.disconnect"),
     "devices.logout": Access(Scope.DEVICES_MANAGE, action="device.logout"),
-    "users.create_user": Access(roles=ADMINS, action="user.create"),
+    "users.create_user": Access(roles=ADMINS, action="user.create", keyed=Keyed.YES),
     "users.list_users": Access(roles=MANAGERS),
     "users.show_user": Access(),
-    "users.update_user": Access(roles=MANAGERS, action="user.update"),
-    "users.delete_user": Access(roles=ADMINS, action="user.delete"),
-    "users.promote_user": Access(roles=MANAGERS, action="user.promote"),
-    "users.rotate_token": Access(action="user.rotate_token"),
-    "tokens.create_token": Access(action="token.create"),
+    "users.update_user": Access(roles=MANAGERS, action="user.update", keyed=Keyed.YES),
+    "users.delete_user": Access(roles=ADMINS, action="user.delete", keyed=Keyed.YES),
+    "users.promote_user": Access(roles=MANAGERS, action="user.promote", keyed=Keyed.YES),
+    "users.rotate_token": Access(action="user.rotate_token", keyed=Keyed.YES),
+    "tokens.create_token": Access(action="token.create", keyed=Keyed.YES),
     "tokens.list_tokens": Access(),
-    "tokens.delete_token": Access(action="token.delete"),
+    "tokens.delete_token": Access(action="token.delete", keyed=Keyed.YES),
     "audit.list_audit": Access(Scope.AUDIT_READ, roles=ADMINS),
 }
 
@@ -71,4 +85,4 @@ PLATFORM: Mapping[str, str | None] = {
     "tenants.delete_tenant": "tenant.delete",
     "tenants.renew_admin_token": "tenant.renew_admin_token",
 }
-"""What takes the platform's token, with what the audit log calls it."""
+"""What takes the platform's token, with what the audit log calls it; every such write is keyed."""

@@ -29,6 +29,11 @@ BODY = (
     ErrorCode.PAYLOAD_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
+KEYED = (
+    ErrorCode.VALIDATION_ERROR,
+    ErrorCode.IDEMPOTENCY_MISMATCH,
+    ErrorCode.IDEMPOTENCY_IN_PROGRESS,
+)
 DEVICE = (ErrorCode.DEVICE_REQUIRED, ErrorCode.DEVICE_NOT_FOUND)
 LINK = (
     ErrorCode.DEVICE_NOT_LINKED,
@@ -80,7 +85,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     def errors(self, *codes: ErrorCode) -> Callable[[Any], Any]:
         """Document errors with an example each, besides those that every operation can give."""
-        told = (*ALWAYS, *codes)
+        told = tuple(dict.fromkeys((*ALWAYS, *codes)))
 
         def decorate(view: Any) -> Any:
             documented = view

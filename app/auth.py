@@ -6,17 +6,19 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from functools import wraps
+from copy import deepcopy
+from functools import partial, wraps
 from typing import Any, Protocol, TypeVar
 
 import structlog
 from flask import g, request
 from flask_smorest import Blueprint
 
-from app.access import PLATFORM, TENANT
+from app.access import PLATFORM, TENANT, Keyed
 from app.audit import begin_act
 from app.clients import find_origin
 from app.context import context
+from app.idempotency import PARAMETER, REPLAYED, REPLAYED_HEADER, answer_once
 from sessions.errors import Forbidden, NotFound, Unauthorized
 from sessions.principals import Principal
 
@@ -138,13 +140,18 @@ def tenant_token_required(view: View) -> View:
         )
         begin_act(access.action, principal, often=access.often)
         access.check(principal)
-        answer = view(principal, *args, **kwargs)
+        act = partial(view, principal, *args, **kwargs)
+        if access.keyed is not Keyed.NO:
+            return answer_once(principal, act, names_device=access.keyed is Keyed.ON_DEVICE)
+        answer = act()
         if access.action is None and time.monotonic() - g.started > TRUST_SECONDS:
             # It waited for news meanwhile, which is not for a token that was revoked meanwhile.
             admit(context().authenticator.principal)
         return answer
 
     scopes = [] if access.scope is None else [access.scope.value]
+    if access.keyed is not Keyed.NO:
+        _document_key(wrapper)
     return _documented(wrapper, security=[{"token": scopes}])
 
 
@@ -157,14 +164,27 @@ def master_token_required(view: View) -> View:
         admit(context().authenticator.require_master)
         context().limits.requests.take(MASTER_KEY)
         begin_act(action, None)
-        return view(*args, **kwargs)
+        if action is None:
+            return view(*args, **kwargs)
+        return answer_once(None, partial(view, *args, **kwargs), names_device=False)
 
+    if action is not None:
+        _document_key(wrapper)
     return _documented(wrapper, security=[{"master_token": []}])
 
 
 def _endpoint(view: View) -> str:
     # A blueprint has the name of its module, and a view's endpoint is its own name.
     return f"{view.__module__.rpartition('.')[2]}.{view.__name__}"
+
+
+def _document_key(view: Any) -> None:
+    """Document the key among an operation's parameters, and the replay's header on its answers."""
+    document = view._apidoc = deepcopy(view._apidoc)
+    document.setdefault("arguments", {}).setdefault("parameters", []).append(PARAMETER)
+    for status in document["success_status_codes"]:
+        for answer in document["response"]["responses"][status]:
+            answer["headers"] = {**answer.get("headers", {}), REPLAYED: REPLAYED_HEADER}
 
 
 def _documented(view: Any, **document: Any) -> View:

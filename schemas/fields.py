@@ -119,6 +119,13 @@ class FutureTimestamp(Timestamp):
     latest = "in ten years"
 
 
+class NewSecret(fields.UUID):
+    """A new token: there when it is made, and absent when an idempotent answer is repeated."""
+
+    def __init__(self) -> None:
+        super().__init__(metadata={"description": "Shown once: a repeated answer is without it."})
+
+
 def _from_rfc_3339(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)

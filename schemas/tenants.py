@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
-from schemas.fields import Ignored, Text, Timestamp
+from schemas.fields import Ignored, NewSecret, Text, Timestamp
 from schemas.users import NewUser
 
 
@@ -32,7 +32,7 @@ class RegisterAnswer(Success):
 
     user = fields.Nested(NewUser, required=True)
     tenant = fields.Nested(Tenant, required=True)
-    token = fields.UUID(required=True)
+    token = NewSecret()
     webhook_configured = fields.Boolean(required=True)
     note = fields.String(required=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
-from schemas.fields import FutureTimestamp, Text, Timestamp
+from schemas.fields import FutureTimestamp, NewSecret, Text, Timestamp
 from sessions.principals import Scope
 
 
@@ -49,7 +49,7 @@ class Token(AnswerSchema):
 class CreateTokenAnswer(Success):
     """The new token. Its text is shown this once."""
 
-    token = fields.UUID(required=True)
+    token = NewSecret()
     data = fields.Nested(Token, required=True)
     note = fields.String(required=True)
 

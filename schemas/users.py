@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
-from schemas.fields import Flag, Ignored, Timestamp
+from schemas.fields import Flag, Ignored, NewSecret, Timestamp
 from sessions.principals import Role
 
 
@@ -57,7 +57,7 @@ class User(AnswerSchema):
 class NewUser(User):
     """A user with the token, which is shown this once."""
 
-    token = fields.UUID(required=True)
+    token = NewSecret()
 
 
 class CreateUserAnswer(Success):
@@ -98,7 +98,7 @@ class FirstToken(AnswerSchema):
     """A user's new first token, which is shown this once."""
 
     user_id = fields.UUID(required=True)
-    token = fields.UUID(required=True)
+    token = NewSecret()
 
 
 class FirstTokenAnswer(Success):

@@ -20,6 +20,7 @@ from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
+from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.pool import Pool
 from sessions.pump import Pump, PumpThread
@@ -67,6 +68,7 @@ class Service:
         self.users = Users(environment, connections)
         self.tokens = Tokens(environment.database, environment.now)
         self.audit = Audit(environment)
+        self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
         self.chats = Chats(environment, self.devices)
         self.collections = Collections(environment, self.devices)

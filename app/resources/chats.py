@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api import APP_STATE, BODY, COMMAND, DEVICE, LINK, TOKEN, Blueprint
+from app.api import APP_STATE, BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.parsing import chosen_device
@@ -28,7 +28,7 @@ CHAT_JID = {
 @tenant_token_required
 @blueprint.arguments(DeviceChoice, location="query")
 @blueprint.arguments(ArchiveRequest, example={"archived": True})
-@blueprint.errors(*TOKEN, *BODY, *DEVICE, *LINK, *APP_STATE, *COMMAND)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, *DEVICE, *LINK, *APP_STATE, *COMMAND)
 @blueprint.response(
     200,
     ArchiveAnswer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api import APP_STATE, BODY, COMMAND, DEVICE, LINK, TOKEN, Blueprint
+from app.api import APP_STATE, BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.examples import collections as examples
@@ -36,7 +36,7 @@ def list_collections(principal: Principal, query: dict[str, Any]) -> dict[str, A
 @tenant_token_required
 @blueprint.arguments(DeviceChoice, location="query")
 @blueprint.arguments(SyncRequest, required=False, example={"scopes": ["chats"], "full": False})
-@blueprint.errors(*TOKEN, *BODY, *DEVICE, *LINK, *APP_STATE, *COMMAND)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, *DEVICE, *LINK, *APP_STATE, *COMMAND)
 @blueprint.response(200, SyncAnswer, example=examples.SYNCED)
 def sync(principal: Principal, query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """Fetch what is new, or everything anew.

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from app.api import BODY, COMMAND, DEVICE, LINK, TOKEN, Blueprint
+from app.api import BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.examples import devices as examples
@@ -33,7 +33,7 @@ LOGOUT_UNCONFIRMED = (
 @blueprint.route("/devices", methods=["POST"])
 @tenant_token_required
 @blueprint.arguments(schemas.CreateDeviceRequest, example={"name": "Front desk"})
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.QUOTA_EXCEEDED)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.QUOTA_EXCEEDED)
 @blueprint.response(201, schemas.CreateDeviceAnswer, example=examples.CREATED)
 def create_device(principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """Make a device. It is not linked to an account yet: `GET /qr` does that."""
@@ -63,7 +63,7 @@ def list_own_devices(principal: Principal) -> dict[str, Any]:
 @blueprint.route("/devices/<device_id>", methods=["DELETE"])
 @tenant_token_required
 @blueprint.arguments(schemas.DeleteDeviceQuery, location="query")
-@blueprint.errors(*TOKEN, *COMMAND, ErrorCode.VALIDATION_ERROR, *DEVICE)
+@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.VALIDATION_ERROR, *DEVICE)
 @blueprint.response(200, schemas.DeleteDeviceAnswer, example=examples.DELETED)
 def delete_device(principal: Principal, query: dict[str, Any], device_id: str) -> dict[str, Any]:
     """Take a device offline and keep its pairing; with `purge` unlink and erase it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from app.api import BODY, COMMAND, TOKEN, Blueprint
+from app.api import BODY, COMMAND, KEYED, TOKEN, Blueprint
 from app.audit import note_target
 from app.auth import master_token_required
 from app.context import request_deadline, service
@@ -26,7 +26,7 @@ NOTE = "keep the token: it is shown this once"
 @blueprint.arguments(
     schemas.RegisterRequest, example={"tenant_name": "Example Ltd", "email": "admin@example.com"}
 )
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.TENANT_EXISTS, ErrorCode.USER_EXISTS)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.TENANT_EXISTS, ErrorCode.USER_EXISTS)
 @blueprint.response(201, schemas.RegisterAnswer, example=examples.REGISTERED)
 def register(body: dict[str, Any]) -> dict[str, Any]:
     """Make a tenant with its first user, who is its admin. Needs the platform's master token."""
@@ -63,7 +63,7 @@ def show_tenant(tenant_id: str) -> dict[str, Any]:
 
 @blueprint.route("/global/tenants/<tenant_id>", methods=["DELETE"])
 @master_token_required
-@blueprint.errors(*TOKEN, *COMMAND, ErrorCode.TENANT_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.TENANT_NOT_FOUND)
 @blueprint.response(200, schemas.TenantErasureAnswer, example=examples.DELETED)
 def delete_tenant(tenant_id: str) -> dict[str, Any]:
     """Unlink all devices of a tenant and erase everything of it. Needs the master token.
@@ -77,7 +77,7 @@ def delete_tenant(tenant_id: str) -> dict[str, Any]:
 @blueprint.route("/global/tenants/<tenant_id>/admin-token", methods=["POST"])
 @master_token_required
 @blueprint.arguments(EmptyRequest, required=False, example={})
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.TENANT_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.TENANT_NOT_FOUND)
 @blueprint.response(200, FirstTokenAnswer, example=examples.RENEWED)
 def renew_admin_token(body: dict[str, Any], tenant_id: str) -> dict[str, Any]:  # noqa: ARG001
     """Replace the first token of a tenant's oldest admin, who lost it. Needs the master token."""

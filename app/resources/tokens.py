@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api import BODY, TOKEN, Blueprint
+from app.api import BODY, KEYED, TOKEN, Blueprint
 from app.audit import note_target
 from app.auth import tenant_token_required
 from app.context import service
@@ -25,7 +25,7 @@ NOTE = "keep the token: it is shown this once"
 @blueprint.arguments(
     schemas.CreateTokenRequest, example={"name": "Archiver", "scopes": ["chats:write"]}
 )
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.QUOTA_EXCEEDED)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.QUOTA_EXCEEDED)
 @blueprint.response(201, schemas.CreateTokenAnswer, example=examples.CREATED)
 def create_token(principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """Make a further token, if wanted one that may less or that expires. At most 20 a user."""
@@ -51,7 +51,7 @@ def list_tokens(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/tokens/<token_id>", methods=["DELETE"])
 @tenant_token_required
-@blueprint.errors(*TOKEN, ErrorCode.TOKEN_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, ErrorCode.TOKEN_NOT_FOUND)
 @blueprint.response(200, MessageAnswer, example=examples.DELETED)
 def delete_token(principal: Principal, token_id: str) -> dict[str, Any]:
     """Revoke a token that one has made. It stops working at once."""

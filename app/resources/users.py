@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from app.api import BODY, COMMAND, TOKEN, Blueprint
+from app.api import BODY, COMMAND, KEYED, TOKEN, Blueprint
 from app.audit import note_target
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
@@ -27,7 +27,7 @@ NOTE = "keep the token: it is shown this once"
 @blueprint.arguments(
     schemas.CreateUserRequest, example={"email": "clerk@example.com", "role": "user"}
 )
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.USER_EXISTS)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.USER_EXISTS)
 @blueprint.response(201, schemas.CreateUserAnswer, example=examples.CREATED)
 def create_user(principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """Make a user with a token. Only for admins."""
@@ -62,7 +62,7 @@ def show_user(principal: Principal, user_id: str) -> dict[str, Any]:
 @tenant_token_required
 @blueprint.arguments(schemas.UpdateUserRequest, example={"active": False})
 @blueprint.errors(
-    *TOKEN, *BODY, ErrorCode.USER_NOT_FOUND, ErrorCode.USER_EXISTS, ErrorCode.LAST_ADMIN
+    *TOKEN, *KEYED, *BODY, ErrorCode.USER_NOT_FOUND, ErrorCode.USER_EXISTS, ErrorCode.LAST_ADMIN
 )
 @blueprint.response(200, MessageAnswer, example=examples.UPDATED)
 def update_user(principal: Principal, body: dict[str, Any], user_id: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def update_user(principal: Principal, body: dict[str, Any], user_id: str) -> dic
 
 @blueprint.route("/users/<user_id>", methods=["DELETE"])
 @tenant_token_required
-@blueprint.errors(*TOKEN, *COMMAND, ErrorCode.USER_NOT_FOUND, ErrorCode.LAST_ADMIN)
+@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.USER_NOT_FOUND, ErrorCode.LAST_ADMIN)
 @blueprint.response(200, MessageAnswer, example=examples.DELETED)
 def delete_user(principal: Principal, user_id: str) -> dict[str, Any]:
     """Unlink a user's devices and erase everything of the user. Only for admins.
@@ -89,7 +89,7 @@ def delete_user(principal: Principal, user_id: str) -> dict[str, Any]:
 @blueprint.route("/users/<user_id>/promote", methods=["POST"])
 @tenant_token_required
 @blueprint.arguments(schemas.PromoteRequest, example={"new_role": "manager"})
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.USER_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.USER_NOT_FOUND)
 @blueprint.response(200, schemas.PromotionAnswer, example=examples.PROMOTED)
 def promote_user(principal: Principal, body: dict[str, Any], user_id: str) -> dict[str, Any]:
     """Give a user a role above the present one. Managers make users managers, admins anything."""
@@ -100,7 +100,7 @@ def promote_user(principal: Principal, body: dict[str, Any], user_id: str) -> di
 @blueprint.route("/users/<user_id>/token", methods=["POST"])
 @tenant_token_required
 @blueprint.arguments(EmptyRequest, required=False, example={})
-@blueprint.errors(*TOKEN, *BODY, ErrorCode.USER_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, *BODY, ErrorCode.USER_NOT_FOUND)
 @blueprint.response(200, schemas.FirstTokenAnswer, example=examples.ROTATED)
 def rotate_token(principal: Principal, body: dict[str, Any], user_id: str) -> dict[str, Any]:  # noqa: ARG001
     """Replace a user's first token: one's own, or as admin anybody's. The old one stops at once."""

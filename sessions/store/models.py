@@ -145,6 +145,24 @@ class AuditRow(Base):
     request_id: Mapped[str] = mapped_column(String(64))
 
 
+class IdempotencyRow(Base):
+    """A request with an idempotency key, and its answer once it has succeeded.
+
+    No foreign keys: `user_id` is `master` for the platform's owner.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    tenant_id: Mapped[str | None] = mapped_column(String(36))
+    device_id: Mapped[str | None] = mapped_column(String(36))
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
 class MetaRow(Base):
     """A fact about the whole database, such as the network its accounts belong to."""
 
