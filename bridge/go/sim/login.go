@@ -100,7 +100,7 @@ func streamConflict(code, kind string) waBinary.Node {
 }
 
 // refuse ends a connection that can't log in.
-func (s *stream) refuse(reason int) { s.fails(Refusal{Reason: reason}) }
+func (s *stream) refuse(reason int) { s.turnAway(Refusal{Reason: reason}) }
 
 // leave notes that the connection is gone.
 func (s *stream) leave() {

@@ -32,8 +32,8 @@ type Refusal struct {
 	Text    string `json:"text,omitempty"`
 }
 
-// fails ends a connection with a refusal.
-func (s *stream) fails(refusal Refusal) {
+// turnAway ends a connection with a refusal.
+func (s *stream) turnAway(refusal Refusal) {
 	attrs := waBinary.Attrs{"reason": strconv.Itoa(refusal.Reason), "location": "sim"}
 	if refusal.Code != 0 {
 		attrs["code"] = strconv.Itoa(refusal.Code)
@@ -55,7 +55,7 @@ func (s *stream) turnedAway(payload *waWa6.ClientPayload) bool {
 		happening.Account = strconv.FormatUint(payload.GetUsername(), 10)
 	}
 	if rule := s.server.disturbance(happening); rule != nil {
-		s.fails(Refusal{rule.Reason, rule.Code, rule.ExpireS, rule.Text})
+		s.turnAway(Refusal{rule.Reason, rule.Code, rule.ExpireS, rule.Text})
 		return true
 	}
 	if versionOf(payload).isBefore(s.server.floor()) {
@@ -64,7 +64,7 @@ func (s *stream) turnedAway(payload *waWa6.ClientPayload) bool {
 	}
 	if a, ok := s.server.Account(happening.Account); ok {
 		if refusal := a.Refused(); refusal.Reason != 0 {
-			s.fails(refusal)
+			s.turnAway(refusal)
 			return true
 		}
 	}

@@ -68,7 +68,12 @@ func (a *Account) damage(collection string, raw []byte, part string) error {
 	if err := proto.Unmarshal(raw, patch); err != nil {
 		return err
 	}
-	return a.book.Damage(collection, patch.GetVersion().GetVersion(), part)
+	if err := a.book.Damage(collection, patch.GetVersion().GetVersion(), part); err != nil {
+		return err
+	}
+	// The account's lock may be held here.
+	a.server.after(0, func() { a.update(func(b *batch) { b.changed = true }) })
+	return nil
 }
 
 // clone copies a stanza so far down that nothing of the copy is shared.

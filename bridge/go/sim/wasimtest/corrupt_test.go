@@ -3,6 +3,9 @@ package wasimtest_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.mau.fi/whatsmeow/appstate"
@@ -55,6 +58,42 @@ func TestCorruptPatches(t *testing.T) {
 				t.Errorf("%s, at rest %v, second fetch: %v", part, atRest, err)
 			}
 		}
+	}
+}
+
+// What is damaged where it is stored is so after a restart, too, and the phone still reads it.
+func TestDamageIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	s := wasimtest.New(t, wasimtest.WithState(path))
+	account := s.AddAccount(wasimtest.Spec{})
+	container := newContainer(t)
+	c := watched(t, s.Client(t, account.Seed(t, container)))
+	quiet(s)
+	c.connect()
+	await[*events.Connected](c)
+	if _, err := account.Write("regular_low", sim.PinMutation(chat, true)); err != nil {
+		t.Fatal(err)
+	}
+	s.Fault(faults.Rule{Action: "corrupt", What: "patch_mac", AtRest: true, Times: 1})
+	if err := fetch(c); !errors.Is(err, appstate.ErrMismatchingPatchMAC) {
+		t.Errorf("before: %v", err)
+	}
+	eventually(t, "the damage is saved", func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && strings.Contains(string(text), `"served"`)
+	})
+	c.Disconnect()
+	s.Stop()
+	s = wasimtest.New(t, wasimtest.WithState(path))
+	account = s.Account(account.PN().User)
+	again := watched(t, s.Client(t, c.Store))
+	again.connect()
+	await[*events.Connected](again)
+	if err := fetch(again); !errors.Is(err, appstate.ErrMismatchingPatchMAC) {
+		t.Errorf("after: %v", err)
+	}
+	if _, ok := account.Entry("regular_low", "pin_v1", chat.String()); !ok {
+		t.Error("the phone does not read its own patch")
 	}
 }
 
