@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from schemas.base import AnswerSchema, DeviceChoice, MessageAnswer, RequestSchema, Success
+from schemas.base import (
+    AnswerSchema,
+    DeviceChoice,
+    MessageAnswer,
+    PageAnswer,
+    RequestSchema,
+    Success,
+)
 from schemas.fields import QueryFlag, Seconds, Text, Timestamp
 from sessions.states import CollectionState, DeviceStatus, PairingState
 
@@ -76,7 +83,7 @@ class CreateDeviceAnswer(Success):
     data = fields.Nested(DeviceName, required=True)
 
 
-class DevicesAnswer(Success):
+class DevicesAnswer(PageAnswer):
     """The caller's devices; for admins and managers the tenant's."""
 
     devices = fields.List(fields.Nested(Device), required=True)
@@ -86,7 +93,10 @@ class OwnDevices(AnswerSchema):
     """The devices of one user."""
 
     devices = fields.List(fields.Nested(Device), required=True)
-    count = fields.Integer(required=True)
+    count = fields.Integer(
+        required=True, metadata={"description": "Rows in this answer.", "minimum": 0}
+    )
+    next_cursor = fields.String(metadata={"description": "Present while there is more."})
     user_id = fields.UUID(required=True)
 
 

@@ -6,14 +6,13 @@ what the session raises.
 
 from __future__ import annotations
 
-import builtins
-
 from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import DeviceNotLinked
 from sessions.jid import phone_number_of
 from sessions.ownership import add_device, choose_device, visible_devices
+from sessions.paging import Page, PageRequest
 from sessions.pairings import Pairings
 from sessions.principals import Principal
 from sessions.states import (
@@ -43,15 +42,15 @@ class Devices:
         with self._environment.database.write() as transaction:
             return add_device(transaction, self._environment, principal=principal, name=name)
 
-    def list(self, principal: Principal) -> builtins.list[Device]:
+    def list(self, principal: Principal, page: PageRequest) -> Page[Device]:
         """List the devices that the caller may name, oldest first."""
         with self._environment.database.read() as transaction:
-            return visible_devices(transaction, principal)
+            return visible_devices(transaction, principal, page)
 
-    def list_own(self, principal: Principal) -> builtins.list[Device]:
+    def list_own(self, principal: Principal, page: PageRequest) -> Page[Device]:
         """List the devices of the caller, oldest first."""
         with self._environment.database.read() as transaction:
-            return rows.of_user(transaction, principal.user_id)
+            return rows.page_of_user(transaction, principal.user_id, page)
 
     def qr(
         self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from sessions.environment import Environment
 from sessions.errors import DeviceNotFound, DeviceRequired, InvalidInput, Problem, QuotaExceeded
+from sessions.paging import Page, PageRequest
 from sessions.principals import Principal, Role
 from sessions.states import DesiredState, Device, DeviceKey, DeviceStatus
 from sessions.store import devices as rows
@@ -40,11 +41,13 @@ def choose_device(
     return device
 
 
-def visible_devices(transaction: Transaction, principal: Principal) -> list[Device]:
-    """List the devices that the caller may name."""
+def visible_devices(
+    transaction: Transaction, principal: Principal, page: PageRequest
+) -> Page[Device]:
+    """List a page of the devices that the caller may name."""
     if principal.role is Role.USER:
-        return rows.of_user(transaction, principal.user_id)
-    return rows.of_tenant(transaction, principal.tenant_id)
+        return rows.page_of_user(transaction, principal.user_id, page)
+    return rows.page_of_tenant(transaction, principal.tenant_id, page)
 
 
 def add_device(

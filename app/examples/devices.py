@@ -33,7 +33,7 @@ CREATED = {
     "device": DEVICE,
     "data": {"device_id": DEVICE_ID, "name": "Front desk"},
 }
-LISTED = {"success": True, "devices": [LINKED_DEVICE]}
+LISTED = {"success": True, "devices": [LINKED_DEVICE], "count": 1}
 OWN = _data(devices=[LINKED_DEVICE], count=1, user_id=USER_ID)
 DELETED = {"success": True, "message": "device erased", "unlinked": True}
 QR = _data(

@@ -10,10 +10,11 @@ from app.api import BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.examples import devices as examples
+from app.paging import read_page, show_page
 from app.parsing import chosen_device
 from app.qr import represent
 from schemas import devices as schemas
-from schemas.base import DeviceChoice, EmptyRequest
+from schemas.base import DeviceChoice, EmptyRequest, PageQuery
 from sessions.deadline import Deadline
 from sessions.errors import ErrorCode
 from sessions.principals import Principal
@@ -43,21 +44,27 @@ def create_device(principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/devices", methods=["GET"])
 @tenant_token_required
-@blueprint.errors(*TOKEN)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.errors(*TOKEN, ErrorCode.VALIDATION_ERROR)
 @blueprint.response(200, schemas.DevicesAnswer, example=examples.LISTED)
-def list_devices(principal: Principal) -> dict[str, Any]:
+def list_devices(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
     """List one's devices; admins and managers see every device of the tenant."""
-    return {"devices": service().devices.list(principal)}
+    page = read_page(query, name="devices", owner=principal.user_id)
+    found = service().devices.list(principal, page)
+    return show_page(found, name="devices", owner=principal.user_id)
 
 
 @blueprint.route("/user/devices", methods=["GET"])
 @tenant_token_required
-@blueprint.errors(*TOKEN)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.errors(*TOKEN, ErrorCode.VALIDATION_ERROR)
 @blueprint.response(200, schemas.OwnDevicesAnswer, example=examples.OWN)
-def list_own_devices(principal: Principal) -> dict[str, Any]:
+def list_own_devices(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
     """List one's own devices, whatever one's role is."""
-    devices = service().devices.list_own(principal)
-    return {"data": {"devices": devices, "count": len(devices), "user_id": principal.user_id}}
+    page = read_page(query, name="devices", owner=principal.user_id)
+    found = service().devices.list_own(principal, page)
+    shown = show_page(found, name="devices", owner=principal.user_id)
+    return {"data": {**shown, "user_id": principal.user_id}}
 
 
 @blueprint.route("/devices/<device_id>", methods=["DELETE"])

@@ -9,8 +9,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
+from sessions.paging import Page, PageRequest
 from sessions.states import CollectionState, DesiredState, Device, DeviceKey, DeviceStatus
 from sessions.store.models import CollectionRow, DeviceRow
+from sessions.store.paging import fetch_oldest_first
 
 # States that the server put a device in: connecting again by itself would be wrong, or in vain.
 _NOT_RESTORED = frozenset(
@@ -51,6 +53,18 @@ def of_user(transaction: Transaction, user_id: str) -> list[Device]:
 def of_tenant(transaction: Transaction, tenant_id: str) -> list[Device]:
     """List the devices of a tenant, oldest first."""
     return _list(transaction, select(DeviceRow).where(DeviceRow.tenant_id == tenant_id))
+
+
+def page_of_user(transaction: Transaction, user_id: str, page: PageRequest) -> Page[Device]:
+    """List a page of the devices of a user, oldest first."""
+    query = select(DeviceRow).where(DeviceRow.user_id == user_id)
+    return fetch_oldest_first(transaction, query, model=DeviceRow, page=page, convert=_to_device)
+
+
+def page_of_tenant(transaction: Transaction, tenant_id: str, page: PageRequest) -> Page[Device]:
+    """List a page of the devices of a tenant, oldest first."""
+    query = select(DeviceRow).where(DeviceRow.tenant_id == tenant_id)
+    return fetch_oldest_first(transaction, query, model=DeviceRow, page=page, convert=_to_device)
 
 
 def to_restore(transaction: Transaction) -> list[Device]:

@@ -354,3 +354,18 @@ def test_delete_with_bad_input(caller: Caller) -> None:
     assert caller.request("DELETE", f"/devices/{device}?device_id={other}").status_code == 400
     assert caller.request("DELETE", f"/devices/{device}?device_id={device}").status_code == 200
     assert len(caller.get("/devices").get_json()["devices"]) == 2
+
+
+def test_lists_in_pages(caller: Caller) -> None:
+    """Both lists come in pages, each device once and in order."""
+    made = [caller.create_device() for _ in range(3)]
+    for path in ("/devices", "/user/devices"):
+        first = caller.get(path, query_string={"limit": 2}).get_json()
+        first = first.get("data", first)
+        cursor = {"cursor": first["next_cursor"]}
+        rest = caller.get(path, query_string=cursor).get_json()
+        rest = rest.get("data", rest)
+        assert [row["id"] for row in first["devices"] + rest["devices"]] == made
+        assert (first["count"], rest["count"]) == (2, 1)
+        assert "next_cursor" not in rest
+        assert caller.get(path, query_string={"cursor": "x"}).status_code == 400

@@ -32,7 +32,7 @@ def archives(
 
 def waiting(stage: Stage, admin: Principal, device_id: str) -> int:
     """Count the requests that wait in the collection's lane, those in flight left out."""
-    devices = {device.id: device for device in stage.service.devices.list(admin)}
+    devices = {device.id: device for device in stage.devices(admin)}
     session = stage.service._environment.registry.session_of(devices[device_id])
     return int(session._collection("regular_low")._queue.waiting())
 

@@ -15,7 +15,7 @@ def test_waiters_are_released_at_once(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         admin = stage.register()
         device_id = stage.link(admin)
-        [device] = stage.service.devices.list(admin)
+        [device] = stage.devices(admin)
         session = stage.service._environment.registry.session_of(device)
         an_hour = Deadline.after(3600)
         actions = [
@@ -42,7 +42,7 @@ def test_what_waits_is_not_sent_by_a_stop(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         admin = stage.register()
         device_id = stage.link(admin)
-        [device] = stage.service.devices.list(admin)
+        [device] = stage.devices(admin)
         session = stage.service._environment.registry.session_of(device)
         with stage.bridge.hold("app_state.apply") as gate:
             with threads([partial(stage.archive, admin, "15550000000")]):

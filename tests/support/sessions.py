@@ -13,8 +13,10 @@ from typing import Any
 from bridge.fake import FakeBridge
 from sessions.config import Network, ServiceConfig
 from sessions.deadline import Deadline
+from sessions.paging import PageRequest
 from sessions.principals import Principal
 from sessions.service import Service, build_service
+from sessions.states import Device
 
 SECONDS = 10.0
 """How long a test waits for what must happen."""
@@ -63,6 +65,10 @@ class Stage:
         state = self.service.devices.status(principal, device.id, wait=soon(), until_connected=True)
         assert state.connected
         return device.id
+
+    def devices(self, principal: Principal) -> Sequence[Device]:
+        """Return the devices that somebody may name, oldest first."""
+        return self.service.devices.list(principal, PageRequest(1000)).items
 
     def show_code(self, principal: Principal, device_id: str | None = None) -> Any:
         """Return a QR code."""

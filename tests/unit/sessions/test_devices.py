@@ -46,7 +46,7 @@ def test_the_only_device_need_not_be_named(stage: Stage, admin: Principal) -> No
     with pytest.raises(DeviceRequired):
         stage.status(admin)
     assert stage.status(admin, second.id.upper()).device_id == second.id
-    assert [device.id for device in stage.service.devices.list(admin)] == [first.id, second.id]
+    assert [device.id for device in stage.devices(admin)] == [first.id, second.id]
 
 
 def test_another_tenants_device_is_not_found(stage: Stage, admin: Principal) -> None:
@@ -56,7 +56,7 @@ def test_another_tenants_device_is_not_found(stage: Stage, admin: Principal) -> 
     for device_id in (device.id, "no-such-device"):
         with pytest.raises(DeviceNotFound):
             stage.status(stranger, device_id)
-    assert stage.service.devices.list(stranger) == []
+    assert stage.devices(stranger) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_roles_decide_about_devices_of_others(
     """Managers and admins may name and list any device of the tenant, a user his own."""
     device = stage.service.devices.create(admin, "phone")
     other = replace(admin, user_id="another-user", role=role)
-    assert bool(stage.service.devices.list(other)) is is_found
+    assert bool(stage.devices(other)) is is_found
     assert stage.status(other).device_id is None
     if is_found:
         assert stage.status(other, device.id).device_id == device.id
@@ -85,7 +85,7 @@ def test_devices_have_quotas(tmp_path: Path) -> None:
         with threads(add) as outcomes:
             pass
         refused = [outcome for outcome in outcomes if isinstance(outcome, QuotaExceeded)]
-        assert len(stage.service.devices.list(admin)) == 3
+        assert len(stage.devices(admin)) == 3
         assert len(refused) == 5
         assert "a user has at most 3 devices" in refused[0].message
 
@@ -116,7 +116,7 @@ def test_a_linked_device_shows_who_it_is(stage: Stage, admin: Principal) -> None
     assert state.phone_number == "15550001111"
     assert state.is_logged_in
     assert state.last_seen_at is not None
-    assert stage.service.devices.list(admin)[0].lid == "200000000000001@lid"
+    assert stage.devices(admin)[0].lid == "200000000000001@lid"
 
 
 def test_who_disconnects_sees_it_at_once(stage: Stage, admin: Principal) -> None:
@@ -156,7 +156,7 @@ def test_waiting_ends_with_a_change(stage: Stage, admin: Principal) -> None:
     watch = lambda: stage.service.devices.status(  # noqa: E731
         admin, None, wait=soon(), until_connected=False
     )
-    session = stage.service._environment.registry.session_of(stage.service.devices.list(admin)[0])
+    session = stage.service._environment.registry.session_of(stage.devices(admin)[0])
     with threads([watch]) as outcomes:
         wait_until(lambda: bool(session._watchers))
         stage.bridge.set_status(device_id, "replaced", "another connection")
@@ -172,7 +172,7 @@ def test_waiting_for_a_connection_outlasts_other_changes(stage: Stage, admin: Pr
     watch = lambda: stage.service.devices.status(  # noqa: E731
         admin, None, wait=soon(), until_connected=True
     )
-    session = stage.service._environment.registry.session_of(stage.service.devices.list(admin)[0])
+    session = stage.service._environment.registry.session_of(stage.devices(admin)[0])
     with threads([watch]) as outcomes:
         for status in ("connecting", "connected"):
             wait_until(lambda: bool(session._watchers))

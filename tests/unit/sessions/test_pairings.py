@@ -58,7 +58,7 @@ def test_a_caller_without_a_device_gets_one(stage: Stage, admin: Principal) -> N
     """However many codes are asked for at once, one device "default" is made."""
     with threads([lambda: stage.show_code(admin)] * 6) as outcomes:
         pass
-    [device] = stage.service.devices.list(admin)
+    [device] = stage.devices(admin)
     assert device.name == "default"
     assert {outcome.device_id for outcome in outcomes} == {device.id}
     assert len({outcome.code for outcome in outcomes}) == 1
@@ -107,7 +107,7 @@ def test_the_progress_is_told(stage: Stage, admin: Principal) -> None:
 def test_waiting_ends_when_the_phone_has_scanned(stage: Stage, admin: Principal) -> None:
     """A long poll answers with the new state."""
     code = stage.show_code(admin)
-    [device] = stage.service.devices.list(admin)
+    [device] = stage.devices(admin)
     session = stage.service._environment.registry.session_of(device)
     poll = lambda: stage.service.devices.pairing(admin, None, wait=soon())  # noqa: E731
     with threads([poll]) as outcomes:

@@ -93,7 +93,7 @@ def test_an_erased_user_leaves_nothing(stage: Stage) -> None:
     stage.service.users.delete(admin, user.user_id, deadline=soon())
     stage.service.devices.connect(admin, keep, deadline=soon())
     assert tables_naming(stage.path, user.user_id, device) <= KEPT
-    assert [found.id for found in stage.service.devices.list(admin)] == [keep]
+    assert [found.id for found in stage.devices(admin)] == [keep]
 
 
 def test_an_erased_tenant_leaves_nothing(stage: Stage) -> None:
@@ -125,7 +125,7 @@ def test_erasure_that_ended_early_goes_on(stage: Stage) -> None:
         gate.open()
     assert isinstance(outcomes[0], StorageUnavailable)
     assert not stage.service.users.find(admin, user.user_id).active
-    assert len(stage.service.devices.list(replace(admin, user_id=user.user_id))) == 2
+    assert len(stage.devices(replace(admin, user_id=user.user_id))) == 2
     stage.service.users.delete(admin, user.user_id, deadline=soon())
     with pytest.raises(UserNotFound):
         stage.service.users.find(admin, user.user_id)
