@@ -158,7 +158,7 @@ func call[T any](r *rig, method string, params any) T {
 	return result
 }
 
-func marshal(t *testing.T, value any) []byte {
+func marshal(t testing.TB, value any) []byte {
 	t.Helper()
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -26,7 +26,7 @@ func lonely(t *testing.T) *rig {
 	return r
 }
 
-func lonelyConfig(t *testing.T, folder string) []byte {
+func lonelyConfig(t testing.TB, folder string) []byte {
 	t.Helper()
 	return marshal(t, map[string]any{"devices_dir": folder, "network": map[string]any{
 		"kind": "simulator", "endpoint": "127.0.0.1:1", "root_key": strings.Repeat("0", 64),
@@ -86,6 +86,8 @@ func TestBadConfigurations(t *testing.T) {
 		"endpoint for WhatsApp": `{"devices_dir":"x","network":{"kind":"whatsapp","endpoint":"127.0.0.1:1"}}`,
 		"negative limit":        `{"devices_dir":"x","network":{"kind":"whatsapp"},"spool_limit":-1}`,
 		"log level":             `{"devices_dir":"x","network":{"kind":"whatsapp"},"log_level":"loud"}`,
+		"short version":         `{"devices_dir":"x","network":{"kind":"whatsapp"},"wa_version":"2.3000"}`,
+		"negative version":      `{"devices_dir":"x","network":{"kind":"whatsapp"},"wa_version":"2.-3000.1"}`,
 		"host name":             simulator("localhost:80", key),
 		"public address":        simulator("192.0.2.1:80", key),
 		"any address":           simulator("0.0.0.0:80", key),

@@ -114,7 +114,10 @@ func (l *link) suspect() {
 	s.mailbox.post(func() {
 		dial := l.dials
 		s.spawn.Go("ping", func() {
-			isAlive := engine.Ping(l.ctx, l.client, s.timing.Pong)
+			// The context covers the sending, too, which blocks when the other side does not read.
+			ctx, cancel := context.WithTimeout(l.ctx, s.timing.Pong)
+			defer cancel()
+			isAlive := engine.Ping(ctx, l.client, s.timing.Pong)
 			l.isSuspect.Store(false)
 			s.mailbox.post(func() {
 				if !isAlive && l.dials == dial {

@@ -256,7 +256,8 @@ func TestReadOnlyAndLockedStores(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := r.engine.Apply(ctx, low, archives(1)); err == nil || r.wire.takeQueries() != 0 {
+	_, err = r.engine.Apply(ctx, low, archives(1))
+	if !errors.Is(err, ErrStorage) || errors.Is(err, context.DeadlineExceeded) || r.wire.takeQueries() != 0 {
 		t.Fatalf("locked: error %v", err)
 	}
 	if _, err := blocker.ExecContext(t.Context(), "ROLLBACK"); err != nil {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"database/sql"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -28,6 +27,8 @@ const (
 )
 
 func init() { sql.Register("sqlite3-faulty", &faultyDriver{&sqlite3.SQLiteDriver{}}) }
+
+var discardLog = slog.New(slog.DiscardHandler)
 
 var chat = types.NewJID("15550001000", types.DefaultUserServer)
 
@@ -69,7 +70,7 @@ func (r *rig) start() {
 		Device: r.device, DB: r.db, Wire: r.wire,
 		OnChange: r.keepChange, OnStatus: r.keepStatus,
 		Go:       func(_ string, task func()) { go task() },
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:      discardLog,
 		Counters: &Counters{},
 	})
 }

@@ -72,12 +72,14 @@ func (e *Engine) encode(
 }
 
 // intend writes down the time of a patch that is about to be sent. Thus no later one is older, and a
-// store that can't be written is known before the server has accepted what it couldn't keep.
+// store that can't be written, or is locked until the deadline, is known before the server has accepted
+// what it couldn't keep.
 func (e *Engine) intend(ctx context.Context, c *collection, at time.Time) error {
 	next := c.record
 	next.newestAt = at
 	if err := e.saveRecord(ctx, c.name, next); err != nil {
-		return fromStore(ctx, err)
+		e.options.Log.Error("app_state_store_not_writable", "collection", c.name)
+		return ErrStorage
 	}
 	c.record = next
 	e.wroteAt.Store(time.Now().UnixNano())
