@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from sessions.authority import UserChanges
 from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.environment import Environment
-from sessions.errors import InvalidInput, Problem, UserExists
+from sessions.errors import DeviceNotFound, InvalidInput, Problem, UserExists
 from sessions.paging import Page, PageRequest
 from sessions.principals import IssuedToken, NewUser, Principal, Role, User
 from sessions.states import DesiredState, Device
@@ -104,7 +105,9 @@ class Users:
         with self._environment.admission.command():
             target, devices = self._put_out(principal, user_id)
             for device in devices:
-                self._connections.erase(device, deadline)
+                # Somebody may have purged it meanwhile.
+                with suppress(DeviceNotFound):
+                    self._connections.erase(device, deadline)
             with self._environment.database.write() as transaction:
                 erase_user(transaction, target.id)
 

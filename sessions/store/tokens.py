@@ -45,23 +45,31 @@ def add(transaction: Transaction, token: Token, digest: bytes) -> None:
 def find(transaction: Transaction, digest: bytes) -> FoundToken | None:
     """Find the token of an active user by its digest, also when it has expired."""
     query = (
-        select(TokenRow, UserRow)
+        select(
+            TokenRow.id,
+            TokenRow.digest,
+            TokenRow.scopes,
+            TokenRow.expires_at,
+            UserRow.id,
+            UserRow.tenant_id,
+            UserRow.role,
+        )
         .join(UserRow, TokenRow.user_id == UserRow.id)
         .where(TokenRow.digest == digest, UserRow.active)
     )
     found = transaction.execute(query).one_or_none()
     if found is None:
         return None
-    token, user = found
+    token_id, stored, scopes, expires_at, user_id, tenant_id, role = found
     principal = Principal(
-        tenant_id=user.tenant_id,
-        user_id=user.id,
-        role=Role(user.role),
-        token_id=token.id,
-        scopes=None if token.scopes is None else frozenset(_read_scopes(token.scopes)),
-        expires_at=token.expires_at,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        role=Role(role),
+        token_id=token_id,
+        scopes=None if scopes is None else frozenset(_read_scopes(scopes)),
+        expires_at=expires_at,
     )
-    return FoundToken(token.digest, principal)
+    return FoundToken(stored, principal)
 
 
 def of_user(transaction: Transaction, user_id: str, page: PageRequest) -> Page[Token]:

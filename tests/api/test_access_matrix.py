@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app import access
 from app.openapi import build_document
 from sessions.principals import Role, Scope
 from tests.api.conftest import parts, register
@@ -187,6 +188,11 @@ def test_every_operation_is_in_the_matrix() -> None:
         if method != "parameters"
     }
     assert documented == {*TENANT, *PLATFORM, *OPEN}
+
+
+def test_table_of_the_code_has_no_leftovers(app: Flask) -> None:
+    """Every entry of the table that is enforced belongs to an operation."""
+    assert {*access.TENANT, *access.PLATFORM} <= set(app.view_functions)
 
 
 @pytest.mark.parametrize("operation", [*TENANT, *PLATFORM])
