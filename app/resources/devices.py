@@ -70,7 +70,9 @@ def list_own_devices(principal: Principal, query: dict[str, Any]) -> dict[str, A
 @blueprint.route("/devices/<device_id>", methods=["DELETE"])
 @tenant_token_required
 @blueprint.arguments(schemas.DeleteDeviceQuery, location="query")
-@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.VALIDATION_ERROR, *DEVICE)
+@blueprint.errors(
+    *TOKEN, *KEYED, *COMMAND, *DEVICE, ErrorCode.VALIDATION_ERROR, ErrorCode.DEVICE_NOT_READY
+)
 @blueprint.response(200, schemas.DeleteDeviceAnswer, example=examples.DELETED)
 def delete_device(principal: Principal, query: dict[str, Any], device_id: str) -> dict[str, Any]:
     """Take a device offline and keep its pairing; with `purge` unlink and erase it.

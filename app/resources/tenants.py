@@ -63,7 +63,7 @@ def show_tenant(tenant_id: str) -> dict[str, Any]:
 
 @blueprint.route("/global/tenants/<tenant_id>", methods=["DELETE"])
 @master_token_required
-@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.TENANT_NOT_FOUND)
+@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.TENANT_NOT_FOUND, ErrorCode.DEVICE_NOT_READY)
 @blueprint.response(200, schemas.TenantErasureAnswer, example=examples.DELETED)
 def delete_tenant(tenant_id: str) -> dict[str, Any]:
     """Unlink all devices of a tenant and erase everything of it. Needs the master token.

@@ -75,7 +75,14 @@ def update_user(principal: Principal, body: dict[str, Any], user_id: str) -> dic
 
 @blueprint.route("/users/<user_id>", methods=["DELETE"])
 @tenant_token_required
-@blueprint.errors(*TOKEN, *KEYED, *COMMAND, ErrorCode.USER_NOT_FOUND, ErrorCode.LAST_ADMIN)
+@blueprint.errors(
+    *TOKEN,
+    *KEYED,
+    *COMMAND,
+    ErrorCode.DEVICE_NOT_READY,
+    ErrorCode.USER_NOT_FOUND,
+    ErrorCode.LAST_ADMIN,
+)
 @blueprint.response(200, MessageAnswer, example=examples.DELETED)
 def delete_user(principal: Principal, user_id: str) -> dict[str, Any]:
     """Unlink a user's devices and erase everything of the user. Only for admins.
