@@ -59,6 +59,8 @@ class Settings:
     audit_days: int = 90
     rate_limit: int = 2000
     failure_limit: int = 600
+    disk_alert_mib: int = 1024
+    disk_reserve_mib: int = 64
     management_bind: Address | None = Address("127.0.0.1", 9464)
     metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -105,6 +107,8 @@ class Settings:
             pairings=self.pairings,
             pairings_per_tenant=self.pairings_per_tenant,
             audit_days=self.audit_days,
+            disk_alert_mib=self.disk_alert_mib,
+            disk_reserve_mib=self.disk_reserve_mib,
             log_level=self.log_level,
             wa_version=self.wa_version,
         )
@@ -241,6 +245,8 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "audit_days": _whole_number(1, 3650),
     "rate_limit": _whole_number(0, 1_000_000),
     "failure_limit": _whole_number(0, 1_000_000),
+    "disk_alert_mib": _whole_number(0, 999_999_999),
+    "disk_reserve_mib": _whole_number(0, 999_999_999),
     "management_bind": _optional_address,
     "metrics_token": _token,
     "trusted_proxies": _networks,

@@ -12,12 +12,14 @@ from threading import Lock
 
 from sessions.config import ServiceConfig
 from sessions.errors import Overloaded
+from sessions.storage import Storage
 
 
 class Admission:
     """Slots for commands, and for requests that poll; what has no slot is refused at once."""
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: ServiceConfig, storage: Storage) -> None:
+        self._storage = storage
         self._lock = Lock()
         self._commands = self._commands_left = config.command_slots
         self._poll_slots = self._polls_left = config.poll_slots
@@ -36,7 +38,8 @@ class Admission:
 
     @contextmanager
     def command(self) -> Iterator[None]:
-        """Hold a slot for a command. Raises Overloaded."""
+        """Hold a slot for a command. Raises Overloaded, StorageUnavailable."""
+        self._storage.check()
         with self._lock:
             if self._commands_left == 0:
                 raise Overloaded

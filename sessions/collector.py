@@ -48,6 +48,7 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give the present values."""
         yield from self._loads()
+        yield from self._space()
         yield from self._devices()
         yield from self._bridge_stats()
 
@@ -64,6 +65,12 @@ class ServiceCollector(Collector):
             "pump_lag_seconds", "How long ago events were last fetched and stored.", self._pump.lag
         )
         yield _gauge("threads", "Threads of Python.", threading.active_count())
+
+    def _space(self) -> Iterator[Metric]:
+        space = self._environment.storage.space
+        if space is not None:
+            yield _gauge("disk_free_bytes", "Space under the data directory.", space.free)
+            yield _gauge("disk_low", "1 when there is less space than is healthy.", space.is_low)
 
     def _devices(self) -> Iterator[Metric]:
         try:

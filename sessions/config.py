@@ -61,5 +61,7 @@ class ServiceConfig:
     pairings_per_tenant: int = 3
     pairings: int = 20
     audit_days: int = 90
+    disk_alert_mib: int = 1024
+    disk_reserve_mib: int = 64
     log_level: str = "info"
     wa_version: str | None = None

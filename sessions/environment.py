@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sessions.admission import Admission
 from sessions.config import ServiceConfig
 from sessions.registry import Registry
+from sessions.storage import Storage
 from sessions.store.database import Database
 from sessions.times import WallClock
 
@@ -19,4 +20,5 @@ class Environment:
     database: Database
     registry: Registry
     admission: Admission
+    storage: Storage
     now: WallClock

@@ -26,6 +26,7 @@ from sessions.pool import Pool
 from sessions.pump import Pump, PumpThread
 from sessions.registry import Registry
 from sessions.session import Machinery
+from sessions.storage import Storage, StorageThread
 from sessions.store import devices as device_rows
 from sessions.store.database import Database
 from sessions.store.meta import claim_network
@@ -85,6 +86,7 @@ class Service:
         metrics.registry.register(
             ServiceCollector(environment, pool=pool, pump=self._pump, bridge=bridge)
         )
+        self._storage_thread = StorageThread(environment.storage)
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
         self._started: list[Part] = []
@@ -119,7 +121,7 @@ class Service:
     def readiness(self) -> Mapping[str, bool]:
         """Return which components are well. WhatsApp being out of reach is none of them."""
         return {
-            "database": self._environment.database.is_available(),
+            "database": self._environment.storage.is_well,
             "bridge": self._bridge_is_started,
             "pump": self._pump.is_well,
             "drain": not self._room.is_closed,
@@ -129,6 +131,7 @@ class Service:
         database, pool = self._environment.database, self._pool
         return (
             Part("database", self._open_database, lambda _: database.close()),
+            Part("storage", self._storage_thread.start, self._storage_thread.stop),
             Part("audit", self._audit_thread.start, self._audit_thread.stop),
             Part("pool", pool.start, pool.stop),
             Part("bridge", self._start_bridge, self._stop_bridge),
@@ -167,11 +170,14 @@ def build_service(config: ServiceConfig, bridge: Bridge, *, now: WallClock = utc
     room = WaitingRoom()
     pool = Pool(config.pool_size, per_tenant=config.tenant_running)
     metrics = Metrics()
+    database = Database(config.data_dir / "wuts.db")
+    storage = Storage(config, database, now)
     environment = Environment(
         config=config,
-        database=Database(config.data_dir / "wuts.db"),
+        database=database,
+        storage=storage,
         registry=Registry(Machinery(bridge, pool, room, config, metrics)),
-        admission=Admission(config),
+        admission=Admission(config, storage),
         now=now,
     )
     return Service(environment, room=room, pool=pool, bridge=bridge, metrics=metrics)

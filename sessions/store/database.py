@@ -37,6 +37,12 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._engine: Engine | None = None
+        self._is_writable = True
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last write succeeded."""
+        return self._is_writable
 
     def open(self) -> None:
         """Make or migrate the file. Raises StorageUnavailable."""
@@ -64,8 +70,13 @@ class Database:
     def write(self) -> Iterator[Transaction]:
         """Give a transaction that is committed at the end, or rolled back by an exception."""
         engine = self._opened().execution_options(immediate=True)
-        with _translated(), Transaction(engine) as transaction, transaction.begin():
-            yield transaction
+        try:
+            with _translated(), Transaction(engine) as transaction, transaction.begin():
+                yield transaction
+        except StorageUnavailable:
+            self._is_writable = False
+            raise
+        self._is_writable = True
 
     def is_available(self) -> bool:
         """Whether the database answers."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.data_directory import DataBelongsElsewhere
 from sessions.store.models import MetaRow
 
 _NETWORK = "network"
+_PROBE = "written_at"
 
 
 def claim_network(transaction: Transaction, network: str) -> None:
@@ -17,3 +20,8 @@ def claim_network(transaction: Transaction, network: str) -> None:
         transaction.add(MetaRow(key=_NETWORK, value=network))
     elif row.value != network:
         raise DataBelongsElsewhere(row.value, network)
+
+
+def note_probe(transaction: Transaction, now: datetime) -> None:
+    """Write something, to see whether that is possible."""
+    transaction.merge(MetaRow(key=_PROBE, value=now.isoformat()))

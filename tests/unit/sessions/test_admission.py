@@ -10,6 +10,9 @@ import pytest
 from sessions.admission import Admission
 from sessions.config import Network, ServiceConfig
 from sessions.errors import Overloaded
+from sessions.storage import Storage
+from sessions.store.database import Database
+from sessions.times import utc_now
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def admission() -> Admission:
     config = ServiceConfig(
         Path(), Network.whatsapp(), command_slots=3, poll_slots=3, polls_per_user=2
     )
-    return Admission(config)
+    return Admission(config, Storage(config, Database(Path()), utc_now))
 
 
 def test_a_command_without_a_slot_is_refused_at_once(admission: Admission) -> None:
