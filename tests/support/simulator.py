@@ -64,6 +64,20 @@ class Phone:
         """Remove a linked device from the phone."""
         self.simulator.delete(self.url(f"/devices/{device}"))
 
+    def drop(self) -> None:
+        """Cut the connection of every linked device without a word."""
+        for device in self.devices():
+            self.simulator.post(self.url(f"/devices/{device['id']}/drop"), {})
+
+    def end(self, what: str) -> None:
+        """End the connection of every linked device with a stream error, such as replaced."""
+        for device in self.devices():
+            self.simulator.post(self.url(f"/devices/{device['id']}/end"), {"what": what})
+
+    def act(self, verb: str, **body: Any) -> None:
+        """Let something happen to the account: ban, main-device-gone, restore, keys/share, …"""
+        self.simulator.post(self.url(f"/{verb}"), body)
+
     def devices(self) -> list[dict[str, Any]]:
         """Return the linked devices with `id` and `online`."""
         return list(self.simulator.get(self.url())["devices"])
