@@ -284,7 +284,10 @@ class DeviceError(ServiceError):
 
 class AppStateBroken(ServiceError):
     code = ErrorCode.APP_STATE_BROKEN
-    default_message = "the settings of this account can't be synchronised with WhatsApp"
+    default_message = (
+        "the settings of this account can't be synchronised with WhatsApp: POST /appstate/sync"
+        ' with "full" may mend them'
+    )
 
 
 class DeviceNotReady(ServiceError):
@@ -301,7 +304,7 @@ class DeviceOutdated(ServiceError):
 
 class AppStateNotReady(ServiceError):
     code = ErrorCode.APP_STATE_NOT_READY
-    default_message = "the account's phone has not sent the keys of its settings yet"
+    default_message = "the account's phone has not sent the keys or its copy of the settings yet"
     default_retry_after = 5.0
 
 

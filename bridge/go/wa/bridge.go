@@ -3,7 +3,6 @@ package wa
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -244,8 +243,10 @@ func (b *Bridge) loadTenant(ctx context.Context, opened *tenant) error {
 	return nil
 }
 
-// release frees the spool rows of a batch, tenant by tenant.
-func (b *Bridge) release(events []Event) error {
+// release frees the spool rows of a batch, tenant by tenant. What can't be freed is freed with a later
+// batch or delivered again by the next process: one tenant's broken store must not keep the others'
+// events back.
+func (b *Bridge) release(events []Event) {
 	newest := map[string]int64{}
 	for _, event := range events {
 		newest[event.TenantID] = max(newest[event.TenantID], event.SpoolID)
@@ -258,12 +259,9 @@ func (b *Bridge) release(events []Event) error {
 		if err == nil {
 			err = tenant.store.release(b.ctx, spoolID)
 		}
-		if errors.Is(err, ErrDeviceNotFound) {
-			continue // the tenant was erased, and its spool with it
-		}
-		if err != nil {
-			return fmt.Errorf("freeing spooled events: %w", err)
+		// A tenant that is not there was erased, and its spool with it.
+		if err != nil && !errors.Is(err, ErrDeviceNotFound) {
+			b.config.Log.Error("spool_not_freed", "tenant_id", tenantID)
 		}
 	}
-	return nil
 }

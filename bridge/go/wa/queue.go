@@ -32,7 +32,7 @@ const batchLimit = 500
 // never held while waiting.
 type queue struct {
 	limit   int
-	release func([]Event) error // frees the spool rows of an acknowledged batch
+	release func([]Event) // frees the spool rows of an acknowledged batch
 
 	reader sync.Mutex
 
@@ -44,7 +44,7 @@ type queue struct {
 	closed  bool
 }
 
-func newQueue(limit int, release func([]Event) error) *queue {
+func newQueue(limit int, release func([]Event)) *queue {
 	return &queue{
 		limit:   limit,
 		release: release,
@@ -138,9 +138,7 @@ func (q *queue) acknowledge(ack uint64) error {
 	case ack < batch.Number || len(batch.Events) == 0:
 		return nil
 	}
-	if err := q.release(batch.Events); err != nil {
-		return err
-	}
+	q.release(batch.Events)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.batch.Events = []Event{}

@@ -22,7 +22,7 @@ func numbered(number int64) Event {
 	return Event{SpoolID: number, TenantID: "t", DeviceID: "d", Type: "x", Data: json.RawMessage(`{}`)}
 }
 
-func keepAll([]Event) error { return nil }
+func keepAll([]Event) {}
 
 func mustNext(t *testing.T, q *queue, ack uint64) Batch {
 	t.Helper()
@@ -73,22 +73,6 @@ func TestAcknowledgingOtherBatches(t *testing.T) {
 	second := mustNext(t, q, first.Number)
 	if again := mustNext(t, q, first.Number); !reflect.DeepEqual(second, again) {
 		t.Errorf("first %+v, then %+v", second, again)
-	}
-}
-
-// Rows that can't be freed keep the batch: it may be acknowledged again.
-func TestReleaseFails(t *testing.T) {
-	failing := ErrStorage
-	q := newQueue(10, func([]Event) error { return failing })
-	q.force(numbered(1))
-	first := mustNext(t, q, 0)
-	if _, err := q.next(within(t), first.Number); !errors.Is(err, ErrStorage) {
-		t.Errorf("got %v", err)
-	}
-	failing = nil
-	q.force(numbered(2))
-	if second := mustNext(t, q, first.Number); second.Events[0].SpoolID != 2 {
-		t.Errorf("got %+v", second)
 	}
 }
 

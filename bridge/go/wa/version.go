@@ -67,14 +67,15 @@ func (g *versionGate) takeTurn(isOrdered bool) bool {
 // outdated notes that the server refuses this version. The device stays wanted: it comes back when a
 // canary got through, which it may become itself.
 func (s *session) outdated(l *link) {
-	s.gate.refuse()
 	if s.link != l {
 		return
 	}
 	if !l.isPaired {
+		// A pairing may be told so for other reasons, too: it says nothing of linked devices.
 		s.endPairing(pairingFailed, StatusOutdated)
 		return
 	}
+	s.gate.refuse()
 	l.isUp.Store(false)
 	l.mustReopen = l.isOpen
 	s.keep(condition{state: StatusOutdated, reason: reasonOutdated})
