@@ -124,6 +124,7 @@ class Devices:
         with self._environment.admission.command():
             device = self.choose(principal, device_id)
             unlinked = self._connections.erase(device, deadline)
+            self._environment.database.empty_log()
         return LogoutResult(device.id, unlinked)
 
     def choose(self, principal: Principal, device_id: str | None) -> Device:

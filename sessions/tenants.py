@@ -92,6 +92,7 @@ class Tenants:
                 for user_id in user_rows.ids_of_tenant(transaction, tenant.id):
                     erase_user(transaction, user_id)
                 erase_tenant(transaction, tenant.id)
+            self._environment.database.empty_log()
         return TenantErasure(tenant.id, len(devices), unlinked=done["unlinked"])
 
     def _put_out(self, tenant_id: str) -> tuple[Tenant, Sequence[Device]]:

@@ -110,6 +110,7 @@ class Users:
                     self._connections.erase(device, deadline)
             with self._environment.database.write() as transaction:
                 erase_user(transaction, target.id)
+            self._environment.database.empty_log()
 
     def _put_out(self, principal: Principal, user_id: str) -> tuple[User, Sequence[Device]]:
         """Let a user's tokens and devices rest from now on, so that nothing new comes of them."""

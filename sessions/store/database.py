@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.orm import Session as Transaction
 
@@ -26,9 +27,13 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}",
     "PRAGMA foreign_keys=ON",
+    # What is deleted is overwritten, not just left out.
+    "PRAGMA secure_delete=ON",
 )
 # A statement that doesn't fit the schema, or a row that breaks a rule, is a defect of ours.
 _DEFECTS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
+
+log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -77,6 +82,19 @@ class Database:
             self._is_writable = False
             raise
         self._is_writable = True
+
+    def empty_log(self) -> None:
+        """Empty the write-ahead log, in which what was erased can still be read.
+
+        That is left to a later time when others keep it busy, or the storage does not answer.
+        """
+        connection = self._opened().raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            log.warning("write_ahead_log_not_emptied")
+        finally:
+            connection.close()
 
     def is_available(self) -> bool:
         """Whether the database answers."""

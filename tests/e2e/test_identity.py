@@ -67,8 +67,7 @@ def test_deleted_user_is_gone_from_the_phone(
     assert phone.devices() == []
     assert user.request("GET", "/status").status_code == 401
     assert caller.request("GET", "/devices").json()["devices"] == []
-    store = service.data / "devices" / f"{tenant_of(caller)}.db"
-    assert phone.pn.encode() not in store.read_bytes()
+    assert files_with(service, phone.pn) == []
 
 
 def test_deleted_tenant_leaves_no_store(own_service: Service, simulator: Simulator) -> None:
@@ -85,6 +84,7 @@ def test_deleted_tenant_leaves_no_store(own_service: Service, simulator: Simulat
     assert answer.json()["data"]["unlinked"] == 1
     assert list(folder.glob(f"{tenant_id}*")) == []
     assert phones[0].devices() == []
+    assert files_with(own_service, phones[0].pn) == []
     assert gone.request("GET", "/status").status_code == 401
     assert stays.archive(CHAT).status_code == 200
     own_service.restart()

@@ -109,6 +109,32 @@ def test_an_erased_tenant_leaves_nothing(stage: Stage) -> None:
     assert tables_naming(stage.path, stranger.tenant_id) >= {"tenants", "users"}
 
 
+@pytest.mark.parametrize("what", ["device", "user", "tenant"])
+def test_what_was_erased_is_in_no_file(stage: Stage, what: str) -> None:
+    """Not even the bytes of a number or address are left where the rows were."""
+    admin = stage.register()
+    other = stage.register()
+    made = stage.service.users.create(admin, "canary@example.com", role=Role.USER)
+    user = stage.service.tokens.authenticate(made.token)
+    device = stage.link(user)
+    number = stage.status(user).phone_number.encode()
+    gone = {"device": [number]}.get(what, [number, b"canary@example.com"])
+    assert all(text in all_bytes(stage.path) for text in gone)
+    if what == "device":
+        stage.service.devices.purge(user, device, deadline=soon())
+    elif what == "user":
+        stage.service.users.delete(admin, user.user_id, deadline=soon())
+    else:
+        stage.service.tenants.delete(admin.tenant_id, deadline=soon())
+    assert not any(text in all_bytes(stage.path) for text in gone)
+    assert other.tenant_id.encode() in all_bytes(stage.path)
+
+
+def all_bytes(path: Path) -> bytes:
+    """Return what is in the service's database and the files beside it."""
+    return b"".join(file.read_bytes() for file in path.glob("wuts.db*"))
+
+
 def test_erasure_that_ended_early_goes_on(stage: Stage) -> None:
     """The first devices are gone, the user is out, and repeating erases the rest."""
     admin = stage.register()
