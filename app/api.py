@@ -55,7 +55,8 @@ APP_STATE = (
     ErrorCode.APP_STATE_CONFLICT,
 )
 SECURITY_SCHEMES = {
-    "token": "The token of a user, as shown once when it was made.",
+    "token": "The token of a user, as shown once when it was made. A restricted one needs the scope"
+    " that the operation names; where none is named it is refused.",
     "master_token": "The platform's token, for making tenants.",
 }
 DESCRIPTION = """Controls the chat state of WhatsApp accounts through linked devices.
