@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
-import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from typing import Any, NoReturn
 
 import httpx
 
+from app.demo_files import Paths, write_private
 from app.processes import (
     Child,
     ChildFailed,
@@ -49,44 +49,6 @@ def stop(_number: int, _frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Paths:
-    """Where the demo keeps its things. Everything below `home` is erased when it is not whole."""
-
-    var: Path
-
-    @property
-    def home(self) -> Path:
-        """The folder with all data of the demo."""
-        return self.var / "demo"
-
-    @property
-    def credentials(self) -> Path:
-        """What a second start needs: the tokens and the device's id."""
-        return self.home / "credentials.json"
-
-    @property
-    def summary(self) -> Path:
-        """What other programs may read while the demo runs."""
-        return self.var / "demo.json"
-
-    def prepare(self) -> None:
-        """Make the folders; drop what an interrupted first start left behind."""
-        self.summary.unlink(missing_ok=True)
-        if self.home.exists() and not self.credentials.exists():
-            shutil.rmtree(self.home)
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def write_private(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that only the owner may read, whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file, indent=2)
-    fresh.rename(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,10 +199,23 @@ Below, every change that the phone sees. Ctrl-C stops everything.
 """
 
 
+def require_free(port: int) -> None:
+    """Raise ChildFailed when another program listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            told = f"port {port} is taken; `make demo PORT=…` chooses another"
+            raise ChildFailed(told) from error
+
+
 def run(paths: Paths, binary: Path, *, port: int) -> NoReturn:
     """Start everything and show it; whatever ends this stops everything. Raises ChildFailed."""
-    paths.prepare()
     with ExitStack() as stack:
+        stack.enter_context(paths.own())
+        require_free(port)
+        paths.prepare()
         stack.callback(paths.summary.unlink, missing_ok=True)
         simulator, ready = start_simulator(
             binary, state=paths.home / "wasim.json", log=paths.home / "wasim.log"
