@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.processes import start_service, wait_for
-from tests.support.service import Service, free_port, running_service
+from tests.support.service import Caller, Service, free_port, running_service
 from tests.support.simulator import Phone, Simulator, running_simulator
 
 CHAT = "15557000001@s.whatsapp.net"
+POLLS_PER_USER = 4
 
 
 def test_restart_needs_no_new_qr(own_service: Service, phone: Phone) -> None:
@@ -57,19 +60,34 @@ def test_stop_during_a_request(own_service: Service, phone: Phone) -> None:
 
 
 def test_stop_ends_long_polls(own_service: Service) -> None:
-    """A stop does not wait for a long-poll: it is released with SHUTTING_DOWN or an answer."""
+    """A stop does not wait for a long-poll: it is released with SHUTTING_DOWN."""
     caller = own_service.register()
     caller.request("POST", "/devices", json={"name": "new"})
-    with ThreadPoolExecutor(1) as threads:
-        path = "/status?wait=25&until=connected"
-        poll = threads.submit(caller.request, "GET", path)
+    polls: list[Future[httpx.Response]] = []
+    with ThreadPoolExecutor() as threads:
         wait_for(
-            lambda: own_service.http.get("/healthz").is_success or None, seconds=5, what="health"
+            lambda: all_slots_are_taken(caller, polls, threads) or None,
+            seconds=20,
+            what="four waiting polls",
         )
         own_service.child.process.send_signal(signal.SIGTERM)
-        answer = poll.result(timeout=15)
-    assert answer.status_code in {200, 503}
+        answers = [poll.result(timeout=15) for poll in polls]
+    assert [answer.status_code for answer in answers] == [503] * POLLS_PER_USER
+    assert {answer.json()["error_code"] for answer in answers} == {"SHUTTING_DOWN"}
     assert own_service.child.stop() == 0
+
+
+def all_slots_are_taken(
+    caller: Caller, polls: list[Future[httpx.Response]], threads: ThreadPoolExecutor
+) -> bool:
+    """Keep four polls under way, and say whether a fifth is answered at once for lack of a slot."""
+    polls[:] = [poll for poll in polls if not poll.done()]
+    while len(polls) < POLLS_PER_USER:
+        path = "/status?wait=25&until=connected"
+        polls.append(threads.submit(caller.request, "GET", path))
+    before = time.monotonic()
+    caller.status(wait=2, until="connected")
+    return time.monotonic() - before < 1 and not any(poll.done() for poll in polls)
 
 
 def test_second_process_on_the_data(own_service: Service) -> None:
