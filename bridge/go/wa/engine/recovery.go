@@ -49,7 +49,7 @@ func (e *Engine) giveUp(ctx context.Context, c *collection) error {
 	switch {
 	case c.record.rung == rungCopy && !hasPassed(e.now(), asked, copyWait):
 		return ErrAwaitingPhone
-	case !asked.IsZero() && e.now().Sub(asked) < copyPause:
+	case !asked.IsZero() && !hasPassed(e.now(), asked, copyPause):
 		return e.wedge(ctx, c)
 	}
 	c.record.copyAt = e.now()
