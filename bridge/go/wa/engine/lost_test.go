@@ -25,6 +25,20 @@ func TestLostAnswerIsFound(t *testing.T) {
 	r.mustAgree()
 }
 
+// A successful answer that does not name the collection is as good as a lost one: the patch is looked
+// for, and found.
+func TestAnswerWithoutCollection(t *testing.T) {
+	r := newAccount(t, syncd.Options{}).link()
+	r.wire.next(func(_ waBinary.Node, forward func() waBinary.Node) (waBinary.Node, error) {
+		forward()
+		return waBinary.Node{Tag: "sync"}, nil
+	})
+	if outcome := r.mustApply(archive(chat)); outcome.Version != 1 || outcome.Trips != 2 {
+		t.Fatalf("outcome %+v", outcome)
+	}
+	r.mustAgree()
+}
+
 // A patch that never reached the server is sent again.
 func TestLostRequestIsSentAgain(t *testing.T) {
 	r := newAccount(t, syncd.Options{}).link()

@@ -198,6 +198,9 @@ func (u *upload) send(ctx context.Context, p *patch) (waBinary.Node, error) {
 		},
 		Content: []waBinary.Node{{Tag: "patch", Content: p.raw}},
 	})
+	if errors.Is(err, ErrBadAnswer) {
+		err = errLost // it says nothing of what became of the patch
+	}
 	if err != nil {
 		return answer, err
 	}
