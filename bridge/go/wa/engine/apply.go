@@ -36,7 +36,8 @@ type segment struct {
 //
 // Errors that mean that nothing was sent: ErrUnknownCollection, ErrEmpty, ErrTooLarge,
 // ErrDuplicateIndex, ErrNoKeys, ErrNotFetched, ErrOwnPatch, ErrAwaitingPhone, ErrBroken,
-// ErrNotConnected, ErrStorage and the context's. ErrUnknownOutcome means that something was, and that repeating is safe.
+// ErrNotConnected, ErrStorage and the context's. ErrUnknownOutcome means that something was, and that
+// repeating is safe.
 func (e *Engine) Apply(
 	ctx context.Context, name appstate.WAPatchName, mutations []appstate.MutationInfo,
 ) (Outcome, error) {

@@ -17,8 +17,8 @@ const (
 )
 
 // Sync brings a collection up to date and returns its version; full fetches all of it anew, also
-// when it is wedged. It raises ErrNoKeys, ErrAwaitingPhone, ErrBroken, ErrNotConnected, ErrStorage, ErrBadAnswer, a
-// *ServerError or the context's error.
+// when it is wedged. It raises ErrNoKeys, ErrAwaitingPhone, ErrBroken, ErrNotConnected, ErrStorage,
+// ErrBadAnswer, a *ServerError or the context's error.
 func (e *Engine) Sync(
 	ctx context.Context, name appstate.WAPatchName, full bool,
 ) (uint64, error) {
