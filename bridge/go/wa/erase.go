@@ -132,10 +132,13 @@ func (b *Bridge) deleteStore(id string) error {
 	return storageError(failed)
 }
 
-// forget deletes what is left of a device without keys. The pairs of numbers and LIDs have no owner;
+// forget deletes what is left of a device, also keys that could not be erased before. The pairs of numbers and LIDs have no owner;
 // they go with the last device.
 func (t *tenantStore) forget(ctx context.Context, deviceID string) error {
 	err := t.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if err := t.deleteOwnKeys(ctx, deviceID); err != nil && !errors.Is(err, errErased) {
+			return err
+		}
 		for _, statement := range []string{
 			"DELETE FROM wuts_spool WHERE device_id=$1",
 			"DELETE FROM wuts_devices WHERE device_id=$1",
@@ -151,9 +154,19 @@ func (t *tenantStore) forget(ctx context.Context, deviceID string) error {
 	if err != nil {
 		return storageError(err)
 	}
-	// What was deleted is still readable in the write-ahead log until that is emptied.
-	if _, err := t.db.Exec(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		return storageError(fmt.Errorf("emptying the write-ahead log: %w", err))
+	return storageError(t.emptyLog(ctx))
+}
+
+// emptyLog empties the write-ahead log, in which what was deleted is still readable. SQLite tells in its
+// answer, and not by an error, that a reader was in the way for as long as it waits.
+func (t *tenantStore) emptyLog(ctx context.Context) error {
+	var busy, frames, moved int
+	err := t.db.QueryRow(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if err == nil && busy != 0 {
+		err = errors.New("a reader was in the way")
+	}
+	if err != nil {
+		return fmt.Errorf("emptying the write-ahead log: %w", err)
 	}
 	return nil
 }

@@ -177,10 +177,35 @@ func (t *tenantStore) erase(ctx context.Context, deviceID string, jid types.JID,
 		if owned, err := result.RowsAffected(); err != nil || owned == 0 {
 			return err
 		}
-		_, err = t.db.Exec(ctx, "DELETE FROM whatsmeow_device WHERE jid=$1", jid)
-		return err
+		return t.deleteKeys(ctx, jid)
 	})
 	return storageError(err)
+}
+
+// deleteKeys deletes all that whatsmeow keeps of a JID. One of its tables does not follow the device's.
+func (t *tenantStore) deleteKeys(ctx context.Context, jid types.JID) error {
+	for _, statement := range []string{
+		"DELETE FROM whatsmeow_privacy_tokens WHERE our_jid=$1",
+		"DELETE FROM whatsmeow_device WHERE jid=$1",
+	} {
+		if _, err := t.db.Exec(ctx, statement, jid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteOwnKeys deletes the keys that a device still has because erasing them failed.
+func (t *tenantStore) deleteOwnKeys(ctx context.Context, deviceID string) error {
+	var jid sql.Null[types.JID]
+	err := t.db.QueryRow(ctx, "SELECT jid FROM wuts_devices WHERE device_id=$1", deviceID).Scan(&jid)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return errErased
+	case err != nil || !jid.Valid:
+		return err
+	}
+	return t.deleteKeys(ctx, jid.V)
 }
 
 // checkOwner refuses to save keys that were erased meanwhile.
@@ -197,10 +222,16 @@ func (t *tenantStore) checkOwner(ctx context.Context, deviceID string, jid types
 }
 
 // claim makes a JID this device's own before its keys are saved. Old keys of a JID that WhatsApp has
-// given out again are deleted: whatsmeow would keep them in place of the new ones.
+// given out again are deleted: whatsmeow would keep them in place of the new ones. A device that was
+// erased while it was being linked may not claim anything.
 func (t *tenantStore) claim(ctx context.Context, deviceID string, jid types.JID) error {
+	if err := t.deleteOwnKeys(ctx, deviceID); err != nil {
+		return err
+	}
+	if err := t.deleteKeys(ctx, jid); err != nil {
+		return err
+	}
 	for _, statement := range []string{
-		"DELETE FROM whatsmeow_device WHERE jid=$2",
 		"UPDATE wuts_devices SET jid=NULL, status='logged_out', reason='linked_elsewhere' WHERE jid=$2 AND device_id<>$1",
 		"UPDATE wuts_devices SET jid=$2, status='new', reason='' WHERE device_id=$1",
 	} {
