@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
 	"go.mau.fi/whatsmeow/store"
 )
 
@@ -63,15 +64,17 @@ func Open(ctx context.Context, config Config) (*Bridge, error) {
 }
 
 // openStores opens what is there. A store that can't be opened is left to the first call that needs it:
-// one tenant's broken file must not keep the others offline.
+// one tenant's broken file must not keep the others offline. Files with another name are no stores.
 func (b *Bridge) openStores(ctx context.Context) error {
-	names, err := filepath.Glob(filepath.Join(b.config.DevicesDir, "*"+storeSuffix))
+	entries, err := os.ReadDir(b.config.DevicesDir)
 	if err != nil {
 		return storageError(err)
 	}
-	sort.Strings(names)
-	for _, name := range names {
-		tenantID := strings.TrimSuffix(filepath.Base(name), storeSuffix)
+	for _, entry := range entries {
+		tenantID, isStore := strings.CutSuffix(entry.Name(), storeSuffix)
+		if !isStore || uuid.Validate(tenantID) != nil {
+			continue
+		}
 		if _, err := b.tenant(ctx, tenantID, false); err != nil {
 			b.config.Log.Error("store_not_opened", "tenant_id", tenantID)
 		}

@@ -80,7 +80,7 @@ func (s *session) connected(l *link) {
 	s.setStatus(StatusConnected, "")
 	l.engine.Connected()
 	if s.gate.accept() {
-		s.onVersion()
+		s.spawn.Go("announce version", s.onVersion)
 	}
 }
 

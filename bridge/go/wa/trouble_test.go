@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"wuts/sim"
 	"wuts/sim/faults"
-	"wuts/sim/syncd"
 	"wuts/sim/wasimtest"
 	"wuts/wa/engine"
 )
@@ -52,9 +50,14 @@ func asBefore(*Timing) {}
 // await waits for a status of the troubled device.
 func (p *pair) await(status, reason string) DeviceStatus {
 	p.t.Helper()
+	return p.awaitOf(p.key, status, reason)
+}
+
+func (p *pair) awaitOf(key DeviceKey, status, reason string) DeviceStatus {
+	p.t.Helper()
 	event, _ := p.events.await(func(event Event) bool {
 		var data DeviceStatus
-		return event.DeviceID == p.key.DeviceID && event.Type == "device.status" &&
+		return event.DeviceID == key.DeviceID && event.Type == "device.status" &&
 			json.Unmarshal(event.Data, &data) == nil && data.Status == status && data.Reason == reason
 	})
 	var data DeviceStatus
@@ -224,50 +227,6 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// While the server refuses the version every device is outdated, and only the canary tries; once it got
-// through the others come back, too.
-func TestVersionFloor(t *testing.T) {
-	p := newPair(t, func(timing *Timing) { timing.Canary = 300 * time.Millisecond })
-	if err := p.simulator.Server().SetVersionFloor("9.0.0"); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.phone.Drop(p.number); err != nil {
-		t.Fatal(err)
-	}
-	p.await(StatusOutdated, "client_outdated")
-	if err := p.apply(p.key); !errors.Is(err, ErrDeviceOutdated) {
-		t.Errorf("a request gets %v", err)
-	}
-	p.mustServeOther()
-	p.await(StatusConnecting, "client_outdated")
-	p.await(StatusOutdated, "client_outdated")
-	if err := p.simulator.Server().SetVersionFloor("0.0.0"); err != nil {
-		t.Fatal(err)
-	}
-	p.await(StatusConnected, "")
-}
-
-// With many outdated devices one tries at a time, and an order counts as such a try.
-func TestOneCanary(t *testing.T) {
-	gate := newVersionGate(Timing{Canary: time.Hour, CanaryOrder: time.Hour})
-	if gate.isShut() || !gate.takeTurn(false) {
-		t.Error("an open gate keeps a device back")
-	}
-	gate = newVersionGate(Timing{Canary: time.Hour, CanaryOrder: time.Hour})
-	gate.refuse()
-	for turn, want := range []bool{true, false} {
-		if gate.takeTurn(false) {
-			t.Errorf("turn %d: a canary before its time", turn)
-		}
-		if got := gate.takeTurn(true); got != want {
-			t.Errorf("turn %d: an order may %v", turn, got)
-		}
-	}
-	if !gate.accept() || gate.accept() || gate.isShut() {
-		t.Error("the gate does not open once")
-	}
-}
-
 // A connection that is refused is tried again until it is not.
 func TestConnectionRefused(t *testing.T) {
 	config := Config{DevicesDir: t.TempDir(), Timing: defaultTiming()}
@@ -295,121 +254,39 @@ func make64(digit byte) []byte {
 	return text
 }
 
-// What the phone sends of its own collection, when nothing else verifies, mends it over the real wire.
-func TestPhonesCopyOverTheWire(t *testing.T) {
-	p := newPair(t, asBefore)
-	damage := p.simulator.Fault(faults.Rule{
-		Account: "15550001111", Action: "corrupt", What: "snapshot_mac", Collection: "regular_low",
-	})
-	if _, err := p.phone.Write("regular_low", archivedByThePhone(1)); err != nil {
-		t.Fatal(err)
-	}
-	p.awaitCollection("awaiting_phone")
-	p.awaitCollection("ok")
-	p.simulator.Faults().Remove(damage)
-	if err := p.apply(p.key); err != nil {
-		t.Error(err)
-	}
-	stats, err := p.bridge.Stats()
-	if err != nil || stats.CopiesAsked != 1 || stats.CopiesTaken != 1 {
-		t.Errorf("statistics %+v, %v", stats, err)
-	}
-}
-
-func (p *pair) awaitCollection(state string) {
-	p.t.Helper()
-	p.events.await(func(event Event) bool {
-		var data collectionData
-		return event.DeviceID == p.key.DeviceID && event.Type == "app_state.status" &&
-			json.Unmarshal(event.Data, &data) == nil && data.Collection == "regular_low" && data.State == state
-	})
-}
-
-// Damage of one answer is got over without anybody noticing, wherever it strikes; damage that stays is
-// healed by the phone's copy.
-func TestDamagedPatches(t *testing.T) {
-	for _, what := range []string{"snapshot_mac", "patch_mac", "value_mac", "index_mac"} {
-		for _, atRest := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s %v", what, atRest), func(t *testing.T) {
-				t.Parallel()
-				p := newPair(t, asBefore)
-				p.simulator.Fault(faults.Rule{
-					Account: "15550001111", Action: "corrupt", What: what, Collection: "regular_low",
-					AtRest: atRest, Times: 1,
-				})
-				if _, err := p.phone.Write("regular_low", archivedByThePhone(1)); err != nil {
-					t.Fatal(err)
-				}
-				p.events.await(isChangeOf(p.key))
-				if err := p.apply(p.key); err != nil {
-					t.Errorf("a request gets %v", err)
-				}
-				p.mustServeOther()
-			})
-		}
-	}
-}
-
-func isChangeOf(key DeviceKey) func(Event) bool {
-	return func(event Event) bool {
-		return event.DeviceID == key.DeviceID && event.Type == "app_state.change"
-	}
-}
-
-// A key that the phone never shares makes the collection wait for it, and requests are told so; when
-// the phone shares it after all they go through.
-func TestUnknownKey(t *testing.T) {
-	p := newPair(t, asBefore)
-	unshared := p.simulator.Fault(faults.Rule{Account: "15550001111", Action: "key", What: "never"})
-	withheld := p.simulator.Fault(faults.Rule{Account: "15550001111", Action: "key", What: "withhold"})
-	p.phone.RotateKey()
-	if _, err := p.phone.Write("regular_low", archivedByThePhone(1)); err != nil {
-		t.Fatal(err)
-	}
-	p.awaitCollection("awaiting_keys")
-	if err := p.apply(p.key); !errors.Is(err, engine.ErrNoKeys) {
-		t.Errorf("a request gets %v", err)
-	}
-	p.mustServeOther()
-	p.simulator.Faults().Remove(unshared)
-	p.simulator.Faults().Remove(withheld)
-	p.phone.ShareKeys(p.number)
-	p.awaitCollection("ok")
-	if err := p.apply(p.key); err != nil {
-		t.Errorf("with the key a request gets %v", err)
-	}
-}
-
-// A key rotated just before an upload loses nothing: the request goes through with the old key or the
-// new one.
-func TestKeyRotatedBeforeUpload(t *testing.T) {
-	p := newPair(t, asBefore)
-	p.simulator.Fault(faults.Rule{Account: "15550001111", Action: "key", What: "rotate", Times: 1})
-	for range 2 {
-		if err := p.apply(p.key); err != nil {
-			t.Errorf("a request gets %v", err)
-		}
-	}
-	p.phone.WaitEntry("regular_low", func(syncd.Entry) bool { return true }, "archive", "15550009999@s.whatsapp.net")
-}
-
-// A server that cuts the connection before or after it has applied a patch is asked again, and the patch
-// is applied once.
-func TestCutDuringUpload(t *testing.T) {
-	for _, when := range []string{"before", "after"} {
-		t.Run(when, func(t *testing.T) {
-			t.Parallel()
-			p := newPair(t, asBefore)
-			p.simulator.Fault(faults.Rule{
-				Account: "15550001111", Direction: "in", Tag: "iq", XMLNS: "w:sync:app:state", Action: "close",
-				When: when, Times: 1,
-			})
-			if err := p.apply(p.key); err != nil {
-				t.Errorf("a request gets %v", err)
+// A server that answers nothing holds up neither a logout nor a disconnect beyond their time.
+func TestStopHasADeadline(t *testing.T) {
+	for name, stop := range map[string]func(*pair) error{
+		"disconnect": func(p *pair) error {
+			_, err := p.bridge.Disconnect(within(p.t), p.key)
+			return err
+		},
+		"logout": func(p *pair) error {
+			unlinked, err := p.bridge.Logout(within(p.t), p.key)
+			if unlinked {
+				return errors.New("it claims that WhatsApp confirmed it")
 			}
-			_, version, err := p.phone.Book().Hash("regular_low")
-			if err != nil || version != 1 {
-				t.Errorf("the collection is at version %d, %v", version, err)
+			return err
+		},
+		"erase": func(p *pair) error {
+			_, err := p.bridge.EraseDevice(within(p.t), p.key)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, func(timing *Timing) {
+				timing.Unlink, timing.Disconnect = 200*time.Millisecond, 200*time.Millisecond
+			})
+			p.simulator.Fault(faults.Rule{
+				Account: "15550001111", Direction: "in", Action: "swallow", When: "before",
+			})
+			begun := time.Now()
+			if err := stop(p); err != nil {
+				t.Errorf("it ends with %v", err)
+			}
+			if took := time.Since(begun); took > 5*time.Second {
+				t.Errorf("it took %s", took)
 			}
 			p.mustServeOther()
 		})
