@@ -65,6 +65,9 @@ REQUIRED = {
     "umask": umask,
     "dirty_workers": 0,
     "reuse_port": False,
+    # The time-outs of app/receiving.py are those of plain sockets: TLS is a proxy's part.
+    "certfile": None,
+    "keyfile": None,
 }
 
 

@@ -12,8 +12,9 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
+from app.receiving import RequestStalled
 from schemas.base import RequestSchema
-from sessions.errors import InvalidInput, PayloadTooLarge, Problem
+from sessions.errors import InvalidInput, PayloadTooLarge, Problem, RequestTimeout
 
 BODY_LIMIT = 256 * 1024
 PLACES = {"json": "body", "query": "query"}
@@ -51,9 +52,15 @@ def _require_json(request: Request) -> None:
 
 
 def read_body(request: Request) -> bytes:
-    """Return the whole body. Raises PayloadTooLarge, and InvalidInput if chunks are malformed."""
+    """Return the whole body.
+
+    Raises PayloadTooLarge, RequestTimeout if it stalls, and InvalidInput if chunks
+    are malformed.
+    """
     try:
         body = request.get_data()
+    except RequestStalled:
+        raise RequestTimeout from None
     except ParseException:
         raise InvalidInput([Problem("body", "Is not sent as HTTP prescribes.")]) from None
     if len(body) > BODY_LIMIT:

@@ -1,7 +1,7 @@
 """gunicorn's threaded worker and logger, fitted to this service.
 
-A stalled client may hold a thread for ten seconds; what is no HTTP is answered with the envelope;
-neither is logged with what was sent; and a worker that could not start ends its master.
+A client that stalls gives its thread back; what is no HTTP is answered with the envelope; neither
+is logged with what was sent; and a worker that could not start ends its master.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import struct
 import sys
+import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -23,11 +23,10 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app.errors import build_envelope
 from app.logs import configure_logging
-from sessions.errors import InternalError, InvalidInput, Problem, ServiceError
+from app.receiving import PatientParser, RequestStalled, limit_waiting
+from sessions.errors import InternalError, InvalidInput, Problem, RequestTimeout, ServiceError
 
 log = structlog.get_logger(__name__)
-
-SOCKET_TIMEOUT_SECONDS = 10
 
 
 class ServerLogger(Logger):
@@ -74,6 +73,13 @@ class Worker(ThreadWorker):
         self.alive = False
         self.method_queue.defer(lambda: None)
 
+    def handle(self, conn: Any) -> Any:
+        """Serve one request of a connection; all of it has to come within its time."""
+        if conn.parser is None:
+            conn.parser = PatientParser(self.cfg, conn.sock, conn.client)
+        conn.parser.begin()
+        return super().handle(conn)
+
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Close a connection whose unread rest is malformed or stalls: its answer is sent."""
         try:
@@ -84,27 +90,24 @@ class Worker(ThreadWorker):
     def handle_error(self, _: Any, client: socket.socket, __: Any, exc: Exception) -> None:
         """Answer what could not be handed to the application."""
         status, error = describe_failure(exc)
-        log.warning("request_malformed", status=status.value, cause=type(exc).__name__)
+        request_id = str(uuid.uuid4())
+        log.warning(
+            "request_malformed",
+            status=status.value,
+            cause=type(exc).__name__,
+            request_id=request_id,
+        )
         try:
-            util.write_nonblock(client, render_answer(status, error))
+            util.write_nonblock(client, render_answer(status, error, request_id=request_id))
         except OSError:
             log.debug("answer_not_sent")
-
-
-def limit_waiting(listener: Any, seconds: float = SOCKET_TIMEOUT_SECONDS) -> None:
-    """Let the sockets that this one accepts wait so long for a read or a write at most.
-
-    The kernel hands the options on. They work below Python's own time-outs, which gunicorn resets.
-    """
-    whole, fraction = divmod(seconds, 1)
-    limit = struct.pack("ll", int(whole), int(fraction * 1_000_000))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def describe_failure(error: Exception) -> tuple[HTTPStatus, ServiceError]:
     """Tell what a failure outside the application is in HTTP's terms and in ours."""
     problems = [Problem("request", "Is not a valid HTTP request.")]
+    if isinstance(error, RequestStalled):
+        return HTTPStatus.REQUEST_TIMEOUT, RequestTimeout()
     if isinstance(error, LimitRequestLine):
         return HTTPStatus.REQUEST_URI_TOO_LONG, InvalidInput(problems)
     if isinstance(error, LimitRequestHeaders):
@@ -115,7 +118,7 @@ def describe_failure(error: Exception) -> tuple[HTTPStatus, ServiceError]:
     return HTTPStatus.INTERNAL_SERVER_ERROR, InternalError()
 
 
-def render_answer(status: HTTPStatus, error: ServiceError) -> bytes:
+def render_answer(status: HTTPStatus, error: ServiceError, *, request_id: str) -> bytes:
     """Write an error's whole answer, after which the connection is closed."""
     body = json.dumps(build_envelope(error)).encode()
     head = (
@@ -123,6 +126,7 @@ def render_answer(status: HTTPStatus, error: ServiceError) -> bytes:
         "Connection: close\r\n"
         "Content-Type: application/json\r\n"
         "Cache-Control: no-store\r\n"
+        f"X-Request-Id: {request_id}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

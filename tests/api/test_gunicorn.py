@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.processes import Child, wait_for, wait_ready
-from app.worker import limit_waiting
+from app.receiving import limit_waiting
 from tests.support.api import MASTER
 from tests.support.service import free_port
 
@@ -47,10 +47,12 @@ class Server:
         """Wait until the service is ready."""
         wait_ready(self.child, f"http://127.0.0.1:{self.port}", seconds=30)
 
-    def exchange(self, data: bytes) -> bytes:
-        """Send bytes and return everything that comes until the server closes."""
+    def exchange(self, data: bytes, *, ends: bool = False) -> bytes:
+        """Send bytes, perhaps the last ones, and return all that comes until the server closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(data)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def lines(self) -> list[dict[str, str]]:
@@ -156,9 +158,9 @@ def test_malformed_and_stalled_requests(launch: Launch) -> None:
         chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
         bad_chunk = threads.submit(server.exchange, chunked + b"ZZ\r\n")
         garbage = threads.submit(server.exchange, b"my-secret nonsense\r\n\r\n")
-        assert half_head.result() == b""
-        assert half_body.result().startswith(b"HTTP/1.1 408 ")
-        assert b"REQUEST_TIMEOUT" in half_body.result()
+        for answer in (half_head.result(), half_body.result()):
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b"REQUEST_TIMEOUT" in answer
         for answer in (bad_chunk.result(), garbage.result()):
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert b"VALIDATION_ERROR" in answer
@@ -166,7 +168,58 @@ def test_malformed_and_stalled_requests(launch: Launch) -> None:
     log = server.child.log.read_text()
     assert "my-secret" not in log
     assert MASTER not in log
-    assert {"client_stalled", "request_malformed"} <= {line["event"] for line in server.lines()}
+    malformed = [line for line in server.lines() if line["event"] == "request_malformed"]
+    assert {line["cause"] for line in malformed} == {"RequestStalled", "InvalidRequestLine"}
+    told = {request_id(half_head.result()), request_id(garbage.result())}
+    assert {line["request_id"] for line in malformed} == told
+
+
+def trickle(server: Server, data: bytes) -> bytes:
+    """Send some bytes and then one more every tenth of a second, and return the answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=0.1) as connection:
+        connection.sendall(data)
+        for _ in range(200):
+            try:
+                return connection.recv(65536)
+            except TimeoutError:
+                connection.sendall(b"x")
+    return b""
+
+
+def test_clients_that_trickle(launch: Launch) -> None:
+    """However many send a byte now and then, each is answered 408 in time and its thread freed."""
+    slots = {"WUTS_THREADS": "3", "WUTS_COMMAND_SLOTS": "1", "WUTS_POLL_SLOTS": "1"}
+    server = launch(TEST_RECEIVE_SECONDS="1", **slots)
+    server.wait_ready()
+    head = b"GET / HTTP/1.1\r\nX-Slow: "
+    body = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    body += f"Authorization: Bearer {MASTER}\r\nContent-Length: 1000\r\n\r\n".encode()
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda data: trickle(server, data), [head, body] * 3))
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
+    assert httpx.get(f"http://127.0.0.1:{server.port}/healthz", trust_env=False).is_success
+
+
+def test_answers_may_take_longer_than_requests(launch: Launch) -> None:
+    """What has been received is worked on for as long as it takes."""
+    server = launch(TEST_RECEIVE_SECONDS="1")
+    server.wait_ready()
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
+        tenant = {"tenant_name": "Home", "email": "me@example.com"}
+        master = {"Authorization": f"Bearer {MASTER}"}
+        token = http.post("/register", json=tenant, headers=master).json()["token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        http.post("/devices", json={"name": "phone"})
+        answer = http.get("/status", params={"wait": 2})
+        assert answer.status_code == 200
+        assert answer.elapsed.total_seconds() >= 2
+        assert http.get("/status").status_code == 200
+
+
+def request_id(answer: bytes) -> str:
+    """Return the id that an answer was given."""
+    (line,) = [line for line in answer.split(b"\r\n") if line.startswith(b"X-Request-Id: ")]
+    return line.partition(b": ")[2].decode()
 
 
 def test_accepted_sockets_inherit_the_limit() -> None:

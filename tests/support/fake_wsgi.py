@@ -1,6 +1,10 @@
 """The application with the bridge's stand-in, for gunicorn to serve in tests."""
 
-from app import create_app
+import os
+
+from app import create_app, receiving
 from bridge.fake import FakeBridge
+
+receiving.RECEIVE_SECONDS = float(os.environ.get("TEST_RECEIVE_SECONDS", "30"))
 
 app = create_app(bridge=FakeBridge())
