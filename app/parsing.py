@@ -54,7 +54,7 @@ def _require_json(request: Request) -> None:
 def read_body(request: Request) -> bytes:
     """Return the whole body.
 
-    Raises PayloadTooLarge, RequestTimeout if it stalls, and InvalidInput if chunks
+    Raises PayloadTooLarge, RequestTimeout if it is cut off or stalls, and InvalidInput if chunks
     are malformed.
     """
     try:
@@ -65,6 +65,8 @@ def read_body(request: Request) -> bytes:
         raise InvalidInput([Problem("body", "Is not sent as HTTP prescribes.")]) from None
     if len(body) > BODY_LIMIT:
         raise PayloadTooLarge
+    if request.content_length is not None and len(body) < request.content_length:
+        raise RequestTimeout("the request ended before its body did")
     return body
 
 

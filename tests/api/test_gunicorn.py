@@ -174,6 +174,24 @@ def test_malformed_and_stalled_requests(launch: Launch) -> None:
     assert {line["request_id"] for line in malformed} == told
 
 
+def test_a_body_that_is_cut_off(launch: Launch) -> None:
+    """A body that ends before its announced length is answered 408, and nothing is done."""
+    server = launch()
+    server.wait_ready()
+    body = b'{"tenant_name": "Home", "email": "me@example.com"}'
+    head = (
+        f"POST /register HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {MASTER}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body) + 1}\r\n\r\n"
+    ).encode()
+    assert server.exchange(head + body, ends=True).startswith(b"HTTP/1.1 408 ")
+    tenants = httpx.get(
+        f"http://127.0.0.1:{server.port}/tenants",
+        headers={"Authorization": f"Bearer {MASTER}"},
+        trust_env=False,
+    )
+    assert tenants.json()["count"] == 0
+
+
 def trickle(server: Server, data: bytes) -> bytes:
     """Send some bytes and then one more every tenth of a second, and return the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=0.1) as connection:
