@@ -37,6 +37,7 @@ def test_values_are_read() -> None:
             "WUTS_LOG_LEVEL": "debug",
             "WUTS_WA_ENDPOINT": "127.0.0.1:4433",
             "WUTS_WA_ROOT_KEY": ROOT_KEY.upper(),
+            "WUTS_WA_VERSION": "2.3000.1",
             "WUTS_DEVICES_PER_USER": "7",
         }
     )
@@ -47,6 +48,7 @@ def test_values_are_read() -> None:
     assert settings.threads == 200
     config = settings.service_config()
     assert config.devices_per_user == 7
+    assert config.wa_version == "2.3000.1"
     assert config.network == Network.simulator("127.0.0.1:4433", ROOT_KEY)
 
 
@@ -69,6 +71,8 @@ def test_values_are_read() -> None:
         ("WUTS_THREADS", "100"),
         ("WUTS_LOG_LEVEL", "loud"),
         ("WUTS_POOL_SIZE", "0"),
+        ("WUTS_WA_VERSION", "2.3000"),
+        ("WUTS_WA_VERSION", "2.3000.-1"),
         ("WUTS_NO_SUCH_THING", "1"),
     ],
 )

@@ -126,3 +126,10 @@ def test_the_bridge_gets_its_own_name_of_the_level(
     with running(tmp_path, log_level=level) as stage:
         assert stage.bridge.config is not None
         assert stage.bridge.config["log_level"] == expected
+
+
+def test_the_bridge_is_told_the_version_that_is_set(tmp_path: Path) -> None:
+    """Without the setting it is whatsmeow's own."""
+    with running(tmp_path, wa_version="2.3000.1") as stage:
+        assert stage.bridge.config is not None
+        assert stage.bridge.config["wa_version"] == "2.3000.1"
