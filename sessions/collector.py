@@ -24,13 +24,16 @@ _BRIDGE_COUNTERS: Mapping[str, str] = {
     "refusals": "Patches that WhatsApp refused.",
     "lost_answers": "Patches whose answer was lost and found out by reading.",
     "full_syncs": "Recoveries of a collection by reading all of it again.",
+    "copies_asked": "Requests to a phone for its own copy of a damaged collection.",
+    "copies_taken": "Recoveries of a collection by the phone's own copy.",
+    "wedged": "Times that nothing helped a damaged collection.",
+    "logouts_after_write": "Logouts that nobody here asked for, within 30 seconds of a patch.",
     "reconnects": "Connections that were lost and made again.",
 }
 _BRIDGE_GAUGES: Mapping[str, str] = {
     "stores": "Open device stores.",
     "goroutines": "Goroutines of the bridge.",
     "queued_events": "Events that the bridge has and the service has not asked for.",
-    "wedged": "Collections that only their phone can bring back.",
 }
 
 

@@ -94,6 +94,7 @@ def test_what_is_measured(
         ("wuts_mutations_per_patch_sum", 2),
         ("wuts_conflicts_total", 0),
         ("wuts_full_syncs_total", 0),
+        ("wuts_copies_asked_total", 0),
     ):
         assert value(after, counter) - value(before, counter) == more, counter
     assert value(after, 'wuts_devices{status="connected"}') >= 1
