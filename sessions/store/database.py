@@ -1,7 +1,8 @@
 """The service's SQLite database: its file, its transactions and its errors.
 
-Readers never wait for writers (WAL). A writer takes the write lock as it begins (BEGIN IMMEDIATE),
-waiting up to five seconds for the one before it. What the storage can't do is StorageUnavailable.
+Readers never wait for writers (WAL), for they have connections of their own. Writers share one, and
+wait up to three seconds for it; it takes the write lock as it begins (BEGIN IMMEDIATE), waiting up
+to two seconds for another process. What the storage can't do is StorageUnavailable.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from sqlalchemy.orm import Session as Transaction
 from sessions.errors import StorageUnavailable
 from sessions.store.migrations import migrate
 
-_BUSY_SECONDS = 5
-_CONNECTIONS = 16
+_QUEUE_SECONDS = 3
+_LOCK_SECONDS = 2
+_READERS = 32
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}",
+    f"PRAGMA busy_timeout={_LOCK_SECONDS * 1000}",
     "PRAGMA foreign_keys=ON",
     # What is deleted is overwritten, not just left out.
     "PRAGMA secure_delete=ON",
@@ -41,7 +43,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine: Engine | None = None
+        self._readers: Engine | None = None
+        self._writer: Engine | None = None
         self._is_writable = True
 
     @property
@@ -53,30 +56,39 @@ class Database:
         """Make or migrate the file. Raises StorageUnavailable."""
         # Made here so that it is the owner's alone; SQLite gives its side files the same mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = _create_engine(self._path)
-        with _translated(), engine.connect().execution_options(immediate=True) as connection:
-            migrate(connection)
-            connection.commit()
-        self._engine = engine
+        writer = _create_engine(self._path, connections=1).execution_options(immediate=True)
+        try:
+            with _translated(), writer.connect() as connection:
+                migrate(connection)
+                connection.commit()
+        except BaseException:
+            writer.dispose()
+            raise
+        self._readers, self._writer = _create_engine(self._path, connections=_READERS), writer
 
     def close(self) -> None:
         """Close every connection; harmless when not open."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
+        engines = (self._readers, self._writer)
+        self._readers = self._writer = None
+        for engine in engines:
+            if engine is not None:
+                engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give a transaction that sees one state of the database and changes nothing."""
-        with _translated(), Transaction(self._opened()) as transaction:
+        with _translated(), Transaction(_opened(self._readers)) as transaction:
             yield transaction
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Give a transaction that is committed at the end, or rolled back by an exception."""
-        engine = self._opened().execution_options(immediate=True)
         try:
-            with _translated(), Transaction(engine) as transaction, transaction.begin():
+            with (
+                _translated(),
+                Transaction(_opened(self._writer)) as transaction,
+                transaction.begin(),
+            ):
                 yield transaction
         except StorageUnavailable:
             self._is_writable = False
@@ -88,13 +100,13 @@ class Database:
 
         That is left to a later time when others keep it busy, or the storage does not answer.
         """
-        connection = self._opened().raw_connection()
         try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
+            with _translated(), closing(_opened(self._writer).raw_connection()) as connection:
+                answer = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except (sqlite3.Error, StorageUnavailable):
+            answer = None
+        if answer is None or answer[0]:
             log.warning("write_ahead_log_not_emptied")
-        finally:
-            connection.close()
 
     def is_available(self) -> bool:
         """Whether the database answers."""
@@ -105,19 +117,20 @@ class Database:
             return False
         return True
 
-    def _opened(self) -> Engine:
-        if self._engine is None:
-            raise StorageUnavailable("the storage is not open")
-        return self._engine
+
+def _opened(engine: Engine | None) -> Engine:
+    if engine is None:
+        raise StorageUnavailable("the storage is not open")
+    return engine
 
 
-def _create_engine(path: Path) -> Engine:
+def _create_engine(path: Path, *, connections: int) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         hide_parameters=True,
-        pool_size=_CONNECTIONS,
-        max_overflow=_CONNECTIONS,
-        pool_timeout=_BUSY_SECONDS,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_QUEUE_SECONDS,
     )
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)

@@ -18,6 +18,7 @@ from sessions.store import database as module
 from sessions.store.database import Database
 from sessions.store.meta import claim_network
 from sessions.store.models import Base, MetaRow
+from tests.support.sessions import threads
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_commit_is_on_disk(database: Database) -> None:
         connection = transaction.connection()
         pragmas = ("synchronous", "journal_mode", "foreign_keys", "busy_timeout")
         values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
-    assert values == [2, "wal", 1, 5000]
+    assert values == [2, "wal", 1, 2000]
 
 
 def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
@@ -97,6 +98,50 @@ def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
         writer.flush()
         with database.read() as reader:
             assert reader.get(MetaRow, "a") is None
+
+
+def test_writers_take_no_connections_of_readers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait to write, readers get on; and who waited too long is told so."""
+    monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.5)
+    database = Database(path)
+    database.open()
+
+    def write() -> None:
+        with database.write() as writer:
+            writer.get(MetaRow, "a")
+
+    def read() -> None:
+        with database.read() as reader:
+            assert reader.get(MetaRow, "a") is None
+
+    with database.write() as first:
+        first.add(MetaRow(key="a", value="b"))
+        first.flush()
+        with threads([write] * 64 + [read] * 64) as outcomes:
+            pass
+    assert [type(outcome) for outcome in outcomes[:64]] == [StorageUnavailable] * 64
+    assert outcomes[64:] == [None] * 64
+    database.close()
+
+
+def test_the_log_is_emptied(database: Database, path: Path) -> None:
+    """What was erased is not in the write-ahead log; while somebody reads that is left to later."""
+
+    def is_empty() -> bool:
+        return path.with_name("wuts.db-wal").stat().st_size == 0
+
+    with database.write() as transaction:
+        transaction.add(MetaRow(key="a", value="b"))
+    with database.read() as reader:
+        assert reader.get(MetaRow, "a") is not None
+        with database.write() as transaction:
+            transaction.add(MetaRow(key="c", value="d"))
+        database.empty_log()
+        assert not is_empty()
+    database.empty_log()
+    assert is_empty()
 
 
 def test_a_storage_that_stays_locked_is_unavailable(

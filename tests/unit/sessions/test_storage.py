@@ -29,8 +29,9 @@ def opened(
     """Open a storage whose connections have further pragmas."""
     database = Database(path / "wuts.db")
     database.open()
-    assert database._engine is not None
-    database._engine.dispose()
+    for engine in (database._readers, database._writer):
+        assert engine is not None
+        engine.dispose()
     pragmas = (*module._PRAGMAS, "PRAGMA busy_timeout=1", *pragmas)
     monkeypatch.setattr(module, "_PRAGMAS", pragmas)
     config = ServiceConfig(path, Network.whatsapp(), **limits)
