@@ -78,7 +78,7 @@ func (b *Bridge) connectedLink(ctx context.Context, key DeviceKey) (*link, error
 		case <-ctx.Done():
 			return nil, errors.Join(ErrDeviceNotConnected, ctx.Err())
 		case <-s.ctx.Done():
-			return nil, ErrStopped
+			return nil, s.ended()
 		}
 	}
 }

@@ -113,6 +113,9 @@ func (b *Bridge) CreateDevice(ctx context.Context, key DeviceKey) error {
 	if b.ctx.Err() != nil {
 		return ErrStopped
 	}
+	if b.tenants[key.TenantID] != tenant {
+		return storageError(errErased) // the tenant was erased meanwhile
+	}
 	tenant.mu.Lock()
 	defer tenant.mu.Unlock()
 	if tenant.sessions[key.DeviceID] != nil {
@@ -158,9 +161,7 @@ func (b *Bridge) Close(ctx context.Context) {
 	b.tenants = map[string]*tenant{}
 	b.mu.Unlock()
 	for _, tenant := range tenants {
-		for _, session := range tenant.allSessions() {
-			session.mailbox.post(session.stop)
-		}
+		tenant.stop()
 	}
 	if left := b.spawn.wait(ctx); left > 0 {
 		b.config.Log.Warn("goroutines_left", "count", left)

@@ -42,8 +42,8 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 // DeleteDevice erases a device's keys and always returns an error, errErased if it succeeded. On success
 // whatsmeow would replace the device's fields while its other goroutines read them.
 func (c deviceContainer) DeleteDevice(ctx context.Context, device *store.Device) error {
-	session := c.link.session
-	err := session.tenant.store.erase(context.WithoutCancel(ctx), session.deviceID, *device.ID, reasonUnlinked)
+	session, unlinked := c.link.session, condition{state: StatusLoggedOut, reason: reasonUnlinked}
+	err := session.tenant.store.erase(context.WithoutCancel(ctx), session.deviceID, *device.ID, unlinked)
 	if err != nil {
 		return err
 	}

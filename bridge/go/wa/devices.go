@@ -86,7 +86,7 @@ func (b *Bridge) QR(ctx context.Context, key DeviceKey, refresh bool) (QRCode, e
 		case <-ctx.Done():
 			return QRCode{}, ctx.Err()
 		case <-s.ctx.Done():
-			return QRCode{}, ErrStopped
+			return QRCode{}, s.ended()
 		}
 	}
 }
@@ -102,7 +102,7 @@ type shown struct {
 // that has ended.
 func (s *session) showQR(waited *pairing, refresh bool) (shown, error) {
 	switch {
-	case s.isLeaving:
+	case s.leaving != nil:
 		return shown{}, ErrDeviceNotConnected
 	case s.link != nil && s.link.isPaired:
 		return shown{}, ErrDeviceAlreadyLinked

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // unlinksAtOnce bounds how many devices of one tenant are logged out at the same time.
@@ -33,10 +34,10 @@ func (b *Bridge) EraseDevice(ctx context.Context, key DeviceKey) (bool, error) {
 		return false, found.store.forget(ctx, key.DeviceID)
 	}
 	unlinked, err := b.Logout(ctx, key)
-	if err != nil && !errors.Is(err, ErrDeviceNotLinked) {
+	if err != nil && !errors.Is(err, ErrDeviceNotLinked) && !errors.Is(err, ErrDeviceNotFound) {
 		return false, err
 	}
-	if err := b.retire(ctx, s); err != nil {
+	if err := retire(ctx, s); err != nil {
 		return false, err
 	}
 	found.remove(key.DeviceID)
@@ -44,15 +45,15 @@ func (b *Bridge) EraseDevice(ctx context.Context, key DeviceKey) (bool, error) {
 }
 
 // retire ends a session for good. One whose logout is under way has to finish that first.
-func (b *Bridge) retire(ctx context.Context, s *session) error {
+func retire(ctx context.Context, s *session) error {
 	_, err := ask(ctx, s, func() (struct{}, error) {
-		if s.isLeaving {
+		if s.leaving != nil {
 			return struct{}{}, ErrDeviceNotConnected
 		}
 		s.stop()
 		return struct{}{}, nil
 	})
-	if errors.Is(err, ErrStopped) && b.ctx.Err() == nil {
+	if errors.Is(err, ErrDeviceNotFound) {
 		return nil // the session has stopped, as it was told to
 	}
 	return err
@@ -74,9 +75,6 @@ func (b *Bridge) EraseTenant(ctx context.Context, id string) (Erasure, error) {
 	done := Erasure{Devices: len(sessions), Unlinked: b.unlinkAll(ctx, id, sessions)}
 	if ctx.Err() != nil {
 		return done, ctx.Err()
-	}
-	for _, s := range sessions {
-		s.mailbox.post(s.stop)
 	}
 	return done, b.deleteStore(id)
 }
@@ -107,8 +105,8 @@ func (b *Bridge) unlinkAll(ctx context.Context, tenantID string, sessions []*ses
 	return confirmed
 }
 
-// deleteStore closes a tenant's store and deletes its files. It holds mu, so that nobody opens the store
-// in between.
+// deleteStore stops a tenant's sessions, closes its store and deletes its files. It holds mu, so that
+// nobody opens the store or adds a session in between.
 func (b *Bridge) deleteStore(id string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,6 +115,7 @@ func (b *Bridge) deleteStore(id string) error {
 	}
 	if found := b.tenants[id]; found != nil {
 		delete(b.tenants, id)
+		found.stop()
 		if err := found.store.close(); err != nil {
 			b.config.Log.Error("store_not_closed", "tenant_id", id)
 		}
@@ -157,16 +156,31 @@ func (t *tenantStore) forget(ctx context.Context, deviceID string) error {
 	return storageError(t.emptyLog(ctx))
 }
 
-// emptyLog empties the write-ahead log, in which what was deleted is still readable. SQLite tells in its
-// answer, and not by an error, that a reader was in the way for as long as it waits.
+// How long emptying the write-ahead log is tried, and how often. SQLite waits for readers by itself, but
+// not for somebody else who is emptying it.
+const (
+	emptyLogTime  = 5 * time.Second
+	emptyLogPause = 20 * time.Millisecond
+)
+
+// emptyLog empties the write-ahead log, in which what was deleted is still readable. That somebody was
+// in the way SQLite tells in its answer, and not by an error.
 func (t *tenantStore) emptyLog(ctx context.Context) error {
-	var busy, frames, moved int
-	err := t.db.QueryRow(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
-	if err == nil && busy != 0 {
-		err = errors.New("a reader was in the way")
+	for end := time.Now().Add(emptyLogTime); ; {
+		var busy, frames, moved int
+		err := t.db.QueryRow(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+		switch {
+		case err != nil:
+			return fmt.Errorf("emptying the write-ahead log: %w", err)
+		case busy == 0:
+			return nil
+		case time.Now().After(end):
+			return errLogInUse
+		}
+		select {
+		case <-time.After(emptyLogPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("emptying the write-ahead log: %w", err)
-	}
-	return nil
 }

@@ -22,6 +22,7 @@ var (
 	ErrPanicked            = errors.New("a defect was caught")
 
 	errErased    = errors.New("the device's keys are erased")
+	errLogInUse  = errors.New("the write-ahead log is in use")
 	errQueueFull = errors.New("the event queue stayed full")
 )
 

@@ -98,7 +98,7 @@ func conditionAfter(event *events.LoggedOut) condition {
 	case events.ConnectFailureMainDeviceGone:
 		return condition{state: StatusLoggedOut, reason: "main_device_gone"}
 	case events.ConnectFailureUnknownLogout:
-		return condition{state: StatusBanned, reason: "account_banned"}
+		return condition{state: StatusBanned, reason: reasonAccountBanned}
 	}
 	return condition{state: StatusLoggedOut, reason: reasonUnlinked}
 }

@@ -8,8 +8,10 @@ import (
 	"wuts/wa/engine"
 )
 
+var requestedLogout = condition{state: StatusLoggedOut, reason: reasonRequested}
+
 // Logout unlinks a device and erases its keys, whether or not WhatsApp confirms it; that is what it
-// reports. It goes on when the context has ended.
+// reports. It goes on when the context has ended. A device whose keys could not be erased keeps them.
 func (b *Bridge) Logout(ctx context.Context, key DeviceKey) (bool, error) {
 	s, err := b.session(ctx, key)
 	if err != nil {
@@ -23,23 +25,34 @@ func (b *Bridge) Logout(ctx context.Context, key DeviceKey) (bool, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline)*3/4)
 	}
-	confirmed := make(chan bool, 1)
-	b.spawn.Go("logout", func() {
-		unlinked := false
-		defer s.mailbox.post(func() {
-			s.left(leaving)
-			confirmed <- unlinked
-		})
-		unlinked = s.unlink(leaving, timeout)
-	})
 	select {
-	case unlinked := <-confirmed:
-		return unlinked, nil
+	case parted := <-s.part(leaving, timeout):
+		return parted.isConfirmed, parted.err
 	case <-ctx.Done():
 		return false, errors.Join(engine.ErrUnknownOutcome, ctx.Err())
 	case <-s.ctx.Done():
-		return false, errors.Join(engine.ErrUnknownOutcome, ErrStopped)
+		return false, errors.Join(engine.ErrUnknownOutcome, s.ended())
 	}
+}
+
+// parting is how a logout ended: whether WhatsApp confirmed it, and why keys could not be erased.
+type parting struct {
+	isConfirmed bool
+	err         error
+}
+
+// part unlinks off the loop. What it returns gets the outcome when the session has taken note of it.
+func (s *session) part(l *link, timeout time.Duration) <-chan parting {
+	parted := make(chan parting, 1)
+	s.spawn.Go("logout", func() {
+		outcome := parting{err: ErrPanicked}
+		defer s.mailbox.post(func() {
+			s.left(l, outcome.err)
+			parted <- outcome
+		})
+		outcome = s.unlink(l, timeout)
+	})
+	return parted
 }
 
 // leave takes the link out of the session, so that nothing else touches it.
@@ -47,11 +60,11 @@ func (s *session) leave() (*link, error) {
 	if s.link != nil && !s.link.isPaired {
 		s.endPairing(pairingFailed, reasonCancelled)
 	}
-	if s.link == nil || s.isLeaving {
+	if s.link == nil || s.leaving != nil {
 		return nil, ErrDeviceNotLinked
 	}
 	l := s.link
-	s.isLeaving = true
+	s.leaving = l
 	s.isWanted = false
 	s.cancelRetry()
 	s.link = nil
@@ -65,22 +78,27 @@ func (s *session) leave() (*link, error) {
 }
 
 // unlink asks the server to forget the device, and erases its keys.
-func (s *session) unlink(l *link, timeout time.Duration) bool {
-	confirmed := false
+func (s *session) unlink(l *link, timeout time.Duration) parting {
+	isConfirmed := false
 	if l.isUp.Load() && l.client.IsConnected() {
 		ctx, cancel := context.WithTimeout(l.ctx, timeout)
 		defer cancel()
 		// Once the server has agreed whatsmeow erases the keys, and only that ends in this error.
-		confirmed = errors.Is(l.client.Logout(ctx), errErased)
+		isConfirmed = errors.Is(l.client.Logout(ctx), errErased)
 	}
-	s.erase(l, reasonRequested)
-	return confirmed
+	return parting{isConfirmed: isConfirmed, err: s.erase(l, requestedLogout)}
 }
 
-func (s *session) left(l *link) {
-	s.isLeaving = false
+// left takes note of the end of a logout. Who still has his keys is taken offline, and may try again.
+func (s *session) left(l *link, err error) {
+	s.leaving = nil
 	s.link = l
+	if err != nil {
+		s.setStatus(StatusDisconnected, reasonRequested)
+		s.reconcile()
+		return
+	}
 	s.letGo()
-	s.keep(condition{state: StatusLoggedOut, reason: reasonRequested})
-	s.setStatus(StatusLoggedOut, reasonRequested)
+	s.keep(requestedLogout)
+	s.setCondition(requestedLogout)
 }

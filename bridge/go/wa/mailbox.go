@@ -57,6 +57,10 @@ func ask[T any](ctx context.Context, s *session, f func() (T, error)) (T, error)
 	s.mailbox.post(func() {
 		given := answer{err: ErrPanicked}
 		defer func() { answers <- given }()
+		if s.ctx.Err() != nil {
+			given.err = s.ended()
+			return
+		}
 		given.value, given.err = f()
 	})
 	var none T
@@ -64,7 +68,7 @@ func ask[T any](ctx context.Context, s *session, f func() (T, error)) (T, error)
 	case given := <-answers:
 		return given.value, given.err
 	case <-s.ctx.Done():
-		return none, ErrStopped
+		return none, s.ended()
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}

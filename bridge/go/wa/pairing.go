@@ -188,6 +188,19 @@ func (s *session) pairingBroke(l *link, reason string) {
 	if s.link == l {
 		s.endPairing(pairingFailed, reason)
 	}
+	s.restore()
+}
+
+// restore keeps for the next process how the device was before a pairing that came to nothing: keys that
+// were saved and erased in its course have changed that. Keys that were linked since speak for themselves.
+func (s *session) restore() {
+	switch {
+	case s.leaving != nil || s.link != nil && s.link.isPaired:
+	case s.pairing.isRunning():
+		s.keep(s.pairing.before)
+	default:
+		s.keep(s.condition)
+	}
 }
 
 // paired notes that the phone has accepted; the login with the new keys follows.
@@ -195,7 +208,8 @@ func (s *session) paired(l *link, event *events.PairSuccess) {
 	if s.link != l {
 		// The pairing was ended while the phone accepted: nobody asked for these keys any more.
 		l.jid = event.ID
-		s.erase(l, reasonCancelled)
+		_ = s.erase(l, s.condition)
+		s.restore()
 		return
 	}
 	l.isPaired = true

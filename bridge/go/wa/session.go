@@ -13,18 +13,19 @@ import (
 
 // Reasons that go with a status.
 const (
-	reasonNotStarted  = "not_started"
-	reasonRequested   = "requested"
-	reasonUnlinked    = "unlinked"
-	reasonLost        = "connection_lost"
-	reasonConnect     = "connect_failed"
-	reasonLogin       = "login_timeout"
-	reasonKeepAlive   = "keepalive_timeout"
-	reasonQueueFull   = "event_queue_full"
-	reasonStreamError = "stream_error"
-	reasonKeysMissing = "keys_missing"
-	reasonLoggingOut  = "logging_out"
-	reasonOutdated    = "client_outdated"
+	reasonNotStarted    = "not_started"
+	reasonRequested     = "requested"
+	reasonUnlinked      = "unlinked"
+	reasonLost          = "connection_lost"
+	reasonConnect       = "connect_failed"
+	reasonLogin         = "login_timeout"
+	reasonKeepAlive     = "keepalive_timeout"
+	reasonQueueFull     = "event_queue_full"
+	reasonStreamError   = "stream_error"
+	reasonKeysMissing   = "keys_missing"
+	reasonLoggingOut    = "logging_out"
+	reasonOutdated      = "client_outdated"
+	reasonAccountBanned = "account_banned"
 )
 
 // session is the live thing that drives one device. Its loop alone changes its state; everything else
@@ -40,19 +41,20 @@ type session struct {
 	gate      *versionGate
 	onVersion func() // the server takes a version that it had refused
 	mailbox   *mailbox
+	process   context.Context // ends with the bridge
 	ctx       context.Context
 	cancel    context.CancelFunc
 
 	// The loop owns what follows.
 	condition
-	link      *link // nil while there are neither keys nor a pairing
-	pairing   *pairing
-	isWanted  bool // the device should be online
-	isLeaving bool // a logout is under way
-	isCanary  bool // tries for all devices whether the server takes this version again
-	retry     *time.Timer
-	backoff   backoff
-	lastSeen  time.Time
+	link     *link // nil while there are neither keys nor a pairing
+	pairing  *pairing
+	isWanted bool  // the device should be online
+	leaving  *link // a logout's that is under way
+	isCanary bool  // tries for all devices whether the server takes this version again
+	retry    *time.Timer
+	backoff  backoff
+	lastSeen time.Time
 
 	viewMu  sync.Mutex
 	view    view
@@ -77,6 +79,7 @@ func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 		counters:  &b.counters,
 		log:       t.log.With("device_id", row.deviceID),
 		mailbox:   newMailbox(),
+		process:   b.ctx,
 		condition: row.condition,
 		gate:      b.gate,
 		onVersion: b.announceVersion,
@@ -94,8 +97,12 @@ func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 	return s, nil
 }
 
-// load makes the link of a device that has keys. What a server has said against it stays said.
+// load makes the link of a device that has keys. What a server has said against it stays said; if it has
+// cost the device its keys, erasing them has failed, and is made up for.
 func (s *session) load(row deviceRow) error {
+	if row.isFinal() {
+		return s.tenant.store.erase(s.ctx, row.deviceID, row.jid, row.condition)
+	}
 	device, err := s.tenant.store.container.GetDevice(s.ctx, row.jid)
 	if err != nil {
 		return err
@@ -134,7 +141,18 @@ func (s *session) stop() {
 		s.pairing.end(pairingFailed, reasonCancelled)
 	}
 	s.letGo()
+	if s.leaving != nil {
+		s.leaving.close()
+	}
 	s.cancel()
+}
+
+// ended says why a session that has stopped serves nobody any more.
+func (s *session) ended() error {
+	if s.process.Err() != nil {
+		return ErrStopped
+	}
+	return ErrDeviceNotFound
 }
 
 // setStatus moves on to a status and tells the world, unless it is the same already.

@@ -164,12 +164,17 @@ func (c condition) bannedUntil() int64 {
 	return c.until.UnixMilli()
 }
 
-// erase deletes a device's keys, if it still has those of this JID, and notes why.
-func (t *tenantStore) erase(ctx context.Context, deviceID string, jid types.JID, reason string) error {
+// isFinal tells whether a device in this condition has lost its keys.
+func (c condition) isFinal() bool {
+	return c.state == StatusLoggedOut || c.reason == reasonAccountBanned
+}
+
+// erase deletes a device's keys, if it still has those of this JID, and notes how the device is then.
+func (t *tenantStore) erase(ctx context.Context, deviceID string, jid types.JID, left condition) error {
 	err := t.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		result, err := t.db.Exec(ctx,
 			"UPDATE wuts_devices SET jid=NULL, status=$3, reason=$4 WHERE device_id=$1 AND jid=$2",
-			deviceID, jid, StatusLoggedOut, reason)
+			deviceID, jid, left.state, left.reason)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 // connect makes the device wanted and tries at once, whatever the back-off says.
 func (s *session) connect() DeviceStatus {
-	if s.link == nil || !s.link.isPaired || s.isLeaving {
+	if s.link == nil || !s.link.isPaired || s.leaving != nil {
 		return s.publish()
 	}
 	s.cancelRetry()
@@ -244,7 +244,7 @@ func (s *session) loggedOut(l *link, found condition) {
 		s.log.Warn("logout_follows_write", "reason", found.reason)
 		s.counters.logoutsAfterWrite.Add(1)
 	}
-	s.erase(l, found.reason)
+	_ = s.erase(l, found) // keys that are left are erased by the next process, or with the device
 	s.keep(found)
 	s.letGo()
 	s.setCondition(found)
@@ -270,10 +270,13 @@ func (s *session) letGo() {
 	l.close()
 }
 
-func (s *session) erase(l *link, reason string) {
+// erase deletes the link's keys and keeps how the device is then.
+func (s *session) erase(l *link, left condition) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 10*time.Second)
 	defer cancel()
-	if err := s.tenant.store.erase(ctx, s.deviceID, l.jid, reason); err != nil {
+	err := s.tenant.store.erase(ctx, s.deviceID, l.jid, left)
+	if err != nil {
 		s.log.Error("keys_not_erased")
 	}
+	return err
 }

@@ -71,6 +71,13 @@ func (t *tenant) remove(deviceID string) {
 	delete(t.sessions, deviceID)
 }
 
+// stop ends every session.
+func (t *tenant) stop() {
+	for _, session := range t.allSessions() {
+		session.mailbox.post(session.stop)
+	}
+}
+
 func (t *tenant) allSessions() []*session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
