@@ -95,7 +95,7 @@ func (e *Engine) ready(ctx context.Context, name appstate.WAPatchName) (*collect
 		e.poke(name)
 		return nil, err
 	}
-	if c.record.rung == rungFollow && c.record.isFetched() {
+	if c.record.rung == rungFollow && c.record.isFetched() && !c.isBehind {
 		return c, nil
 	}
 	err = e.refresh(ctx, c, false, nil)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -201,75 +200,4 @@ func TestPhoneCannotBeAsked(t *testing.T) {
 			t.Fatalf("asked %d times", r.wire.copiesAsked())
 		}
 	}
-}
-
-// A clock that is set back makes no mutation older than one of the phone's or an own one before it,
-// also in the next process; a time beyond all reason is not followed.
-func TestClockSetBack(t *testing.T) {
-	a := newAccount(t, syncd.Options{})
-	r := a.link()
-	ahead := phoneArchives(chat)
-	ahead.TimestampMS = time.Now().Add(24 * time.Hour).UnixMilli()
-	absurd := phoneArchives(chatNumber(1))
-	absurd.TimestampMS = endOfTime.Add(time.Hour).UnixMilli()
-	a.write(ahead, absurd)
-	r.sync(low)
-	last := ahead.TimestampMS
-	for _, back := range []time.Duration{0, -time.Hour, -24 * 365 * time.Hour} {
-		r.start()
-		r.at(back)
-		r.takeChanges()
-		r.mustApply(archive(chat))
-		at := r.takeChanges()[0].Timestamp.UnixMilli()
-		if at <= last || at > last+1000 {
-			t.Errorf("%d comes %d ms after %d", at, at-last, last)
-		}
-		last = at
-	}
-	r.mustAgree()
-}
-
-// A store that can't be written is known before anything is sent.
-func TestUnwritableStoreSendsNothing(t *testing.T) {
-	r := prepared(t)
-	r.wire.takeQueries()
-	undo := atStep(1, func() error { return errStep })
-	_, err := r.apply(archive(chat))
-	undo()
-	if !errors.Is(err, ErrStorage) || r.wire.takeQueries() != 0 {
-		t.Fatalf("error %v", err)
-	}
-	r.mustApply(archive(chat))
-	r.mustAgree()
-}
-
-// A read-only store is one, and a locked one is given up on when the deadline comes.
-func TestReadOnlyAndLockedStores(t *testing.T) {
-	r := prepared(t)
-	r.wire.takeQueries()
-	blocker, err := r.db.RawDB.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = blocker.Close() }()
-	if _, err := blocker.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err = r.engine.Apply(ctx, low, archives(1))
-	if !errors.Is(err, ErrStorage) || errors.Is(err, context.DeadlineExceeded) || r.wire.takeQueries() != 0 {
-		t.Fatalf("locked: error %v", err)
-	}
-	if _, err := blocker.ExecContext(t.Context(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
-	r.db.RawDB.SetMaxOpenConns(1)
-	_ = blocker.Close()
-	r.mustExec("PRAGMA query_only=on")
-	if _, err := r.apply(archive(chat)); !errors.Is(err, ErrStorage) || r.wire.takeQueries() != 0 {
-		t.Fatalf("read-only: error %v", err)
-	}
-	r.mustExec("PRAGMA query_only=off")
-	r.mustApply(archive(chat))
 }

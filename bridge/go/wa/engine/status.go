@@ -33,6 +33,7 @@ type collection struct {
 	record       record
 	isLoaded     bool // the record was read and the self check made
 	awaitingKeys bool
+	isBehind     bool // the server has accepted a patch that the store could not keep
 }
 
 func (c *collection) status() Status {

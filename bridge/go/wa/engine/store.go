@@ -52,7 +52,7 @@ func (e *Engine) commit(ctx context.Context, c *collection, s *scratch) error {
 			return fromStore(ctx, err)
 		}
 	}
-	c.record = next
+	c.record, c.isBehind = next, false
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (e *Engine) settle(ctx context.Context, c *collection, err error) error {
 	case err == nil:
 		_, keyErr := e.keys.latest(ctx)
 		c.awaitingKeys = errors.Is(keyErr, ErrNoKeys)
-		c.record.lastOK = e.now()
+		c.record.lastOK, c.isBehind = e.now(), false
 	case errors.Is(err, ErrNoKeys):
 		c.awaitingKeys = true
 	}

@@ -219,6 +219,7 @@ func (u *upload) accept(ctx context.Context, p *patch, answer waBinary.Node, sen
 	_, hasPatches := answer.GetOptionalChildByTag("patches")
 	if version == p.base.Version+1 && !hasPatches {
 		if e.commit(ctx, c, p.scratch) != nil {
+			c.isBehind = true
 			e.poke(c.name)
 			return
 		}
