@@ -20,11 +20,11 @@ from app.context import EXTENSION
 from app.lifecycle import Lifecycle
 from app.settings import Settings, SettingsError
 from bridge.errors import BridgeError
-from sessions.data_directory import DataBelongsElsewhere, DataDirectoryBusy
+from sessions.data_directory import DataBelongsElsewhere, DataDirectoryBusy, DataUnusable
 from sessions.deadline import Deadline
 
 STOP_SECONDS = 8
-TOLD = (DataDirectoryBusy, DataBelongsElsewhere, BridgeError, OSError)
+TOLD = (DataDirectoryBusy, DataBelongsElsewhere, DataUnusable, BridgeError, OSError)
 UMASK = 0o077
 
 try:

@@ -26,6 +26,13 @@ class DataBelongsElsewhere(Exception):
         super().__init__(f"this data belongs to {owner}; it can't be used with {network}")
 
 
+class DataUnusable(Exception):
+    """A file of the data directory can't be used; the text names it and says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} can't be used: {reason}")
+
+
 class DataDirectory:
     """Permissions, ownership and the master token of a data directory."""
 

@@ -17,9 +17,11 @@ from sessions.collections import Collections
 from sessions.collector import ServiceCollector
 from sessions.config import ServiceConfig
 from sessions.connections import Connections
+from sessions.data_directory import DataUnusable
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
+from sessions.errors import StorageUnavailable
 from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.pool import Pool
@@ -94,7 +96,7 @@ class Service:
     def start(self) -> None:
         """Start every part; when one fails, stop those before it and raise.
 
-        Raises DataBelongsElsewhere, StorageUnavailable, BridgeError.
+        Raises DataBelongsElsewhere, DataUnusable, BridgeError.
         """
         try:
             for part in self._parts():
@@ -142,11 +144,15 @@ class Service:
 
     def _open_database(self) -> None:
         database = self._environment.database
-        database.open()
         try:
+            database.open()
             with database.write() as transaction:
                 claim_network(transaction, self._environment.config.network.name)
                 device_rows.forget_live_states(transaction, self._environment.now())
+        except StorageUnavailable as error:
+            database.close()
+            reason = str(getattr(error.__cause__, "orig", error))
+            raise DataUnusable(database.path, reason) from error
         except BaseException:
             database.close()
             raise

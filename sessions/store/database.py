@@ -42,7 +42,7 @@ class Database:
     """A database file, opened and closed once each. Transactions may run in any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._readers: Engine | None = None
         self._writer: Engine | None = None
         self._is_writable = True
@@ -55,8 +55,8 @@ class Database:
     def open(self) -> None:
         """Make or migrate the file. Raises StorageUnavailable."""
         # Made here so that it is the owner's alone; SQLite gives its side files the same mode.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        writer = _create_engine(self._path, connections=1).execution_options(immediate=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        writer = _create_engine(self.path, connections=1).execution_options(immediate=True)
         try:
             with _translated(), writer.connect() as connection:
                 migrate(connection)
@@ -64,7 +64,7 @@ class Database:
         except BaseException:
             writer.dispose()
             raise
-        self._readers, self._writer = _create_engine(self._path, connections=_READERS), writer
+        self._readers, self._writer = _create_engine(self.path, connections=_READERS), writer
 
     def close(self) -> None:
         """Close every connection; harmless when not open."""

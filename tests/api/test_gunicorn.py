@@ -144,6 +144,18 @@ def test_second_process(launch: Launch) -> None:
     assert first.child.process.poll() is None
 
 
+def test_unusable_data(launch: Launch, tmp_path: Path) -> None:
+    """What can't be used of the data ends the start with one sentence that names the file."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "wuts.db").write_bytes(b"no database" * 1000)
+    server = launch()
+    assert server.child.process.wait(30) != 0
+    (failed,) = [line for line in server.lines() if line["event"] == "start_failed"]
+    told = f"WUTS cannot start: {data}/wuts.db can't be used: file is not a database"
+    assert failed["error"] == told
+
+
 def test_malformed_and_stalled_requests(launch: Launch) -> None:
     """What is no HTTP gets the envelope, a stalled client is dropped, and no line repeats them."""
     server = launch()

@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake import FakeBridge
 from sessions.config import Network, ServiceConfig
-from sessions.data_directory import DataBelongsElsewhere
+from sessions.data_directory import DataBelongsElsewhere, DataUnusable
 from sessions.errors import ShuttingDown, StorageUnavailable
 from sessions.service import build_service
 from tests.support.sessions import Stage, running, soon
@@ -50,6 +50,22 @@ def test_building_does_nothing(tmp_path: Path) -> None:
         "pump": False,
         "drain": True,
     }
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """A start on a damaged database ends with its name and what is wrong with it."""
+    (tmp_path / "wuts.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(DataUnusable, match=r"wuts\.db can't be used: file is not a database"):
+        build_service(ServiceConfig(tmp_path, Network.whatsapp()), FakeBridge()).start()
+
+
+def test_a_database_of_another_version_is_named(tmp_path: Path) -> None:
+    """A start on a database with migrations that are not known here ends with its name."""
+    with running(tmp_path) as stage, stage.service._environment.database.write() as transaction:
+        revise = "UPDATE alembic_version SET version_num = 'unheard of'"
+        transaction.connection().exec_driver_sql(revise)
+    with pytest.raises(DataUnusable, match=r"wuts\.db can't be used: another version"):
+        build_service(ServiceConfig(tmp_path, Network.whatsapp()), FakeBridge()).start()
 
 
 def test_a_started_service_is_ready(stage: Stage) -> None:
