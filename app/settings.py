@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sessions.config import Network, ServiceConfig
+from sessions.data_directory import TOKEN_RULE, is_token
 
 PREFIX = "WUTS_"
 FILE_SUFFIX = "_FILE"
-TOKEN_LENGTH = 32
 
 
 class SettingsError(Exception):
@@ -209,10 +209,8 @@ def _version(text: str) -> str:
 
 
 def _token(text: str) -> str:
-    if len(text) < TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError(
-            f"must have at least {TOKEN_LENGTH} characters, printable ASCII without spaces"
-        )
+    if not is_token(text):
+        raise ValueError(TOKEN_RULE)
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 from pathlib import Path
 from threading import Event
@@ -13,6 +14,8 @@ from sessions.deadline import Deadline
 _LOCK_NAME = "lock"
 _TOKEN_NAME = "master-token"  # noqa: S105 - the name of a file
 _POLL_SECONDS = 0.1
+_TOKEN = re.compile(r"[!-~]{32,}")
+TOKEN_RULE = "must have at least 32 characters, printable ASCII without spaces"  # noqa: S105 - a rule
 
 
 class DataDirectoryBusy(Exception):
@@ -67,13 +70,24 @@ class DataDirectory:
             self._lock = None
 
     def master_token(self, configured: str | None) -> str:
-        """Return the platform's token: the configured one, else the one kept (and made) here."""
+        """Return the platform's token: the configured one, else the one kept (and made) here.
+
+        Raises DataUnusable for one that is kept here and could be guessed.
+        """
         if configured is not None:
             return configured
         path = self.path / _TOKEN_NAME
         if not path.exists():
             _write_whole(path, secrets.token_urlsafe(32) + "\n")
-        return path.read_text(encoding="ascii").strip()
+        token = path.read_text(encoding="ascii", errors="replace").strip()
+        if not is_token(token):
+            raise DataUnusable(path, f"a token {TOKEN_RULE}; without the file a new one is made")
+        return token
+
+
+def is_token(text: str) -> bool:
+    """Whether a text is fit to be the platform's token: see TOKEN_RULE."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def _try_lock(file: int) -> bool:

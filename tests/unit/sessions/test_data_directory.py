@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from sessions.data_directory import DataDirectory, DataDirectoryBusy
+from sessions.data_directory import DataDirectory, DataDirectoryBusy, DataUnusable
 from tests.support.sessions import threads
 
 
@@ -81,6 +81,19 @@ def test_the_master_token_is_made_once(directory: DataDirectory) -> None:
     assert len(token) >= 32
     assert directory.master_token(None) == token
     assert mode(directory.path / "master-token") == 0o600
+
+
+@pytest.mark.parametrize("kept", [b"", b"\n", b"too-short\n", b"x" * 31, b"x y" * 20, b"\xff" * 40])
+def test_a_master_token_that_can_be_guessed(directory: DataDirectory, kept: bytes) -> None:
+    """A kept token that is empty, short or odd ends the start; the file is named, not the token."""
+    path = directory.path / "master-token"
+    path.write_bytes(kept)
+    with pytest.raises(DataUnusable) as raised:
+        directory.master_token(None)
+    assert str(raised.value) == (
+        f"{path} can't be used: a token must have at least 32 characters, printable ASCII without"
+        " spaces; without the file a new one is made"
+    )
 
 
 def test_a_configured_master_token_wins(directory: DataDirectory) -> None:
