@@ -107,6 +107,7 @@ def post_worker_init(worker: Any) -> None:
         worker.fail()
 
     _wrap_sigterm(lifecycle)
+    worker.before_stopping = lifecycle.begin_stopping
     lifecycle.start_in_background(give_up)
 
 

@@ -11,6 +11,7 @@ import logging
 import socket
 import sys
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -51,9 +52,13 @@ class ServerLogger(Logger):
 
 
 class Worker(ThreadWorker):
-    """The one worker. `fail` makes it end with the exit code that stops the master, too."""
+    """The one worker. `fail` makes it end with the exit code that stops the master, too.
+
+    `before_stopping` is invoked when the master is gone, which ends the worker without a signal.
+    """
 
     failed = False
+    before_stopping: Callable[[], None] | None = None
 
     def init_process(self) -> None:
         """Give every socket that will be accepted its time-outs, then serve."""
@@ -72,6 +77,13 @@ class Worker(ThreadWorker):
         self.failed = True
         self.alive = False
         self.method_queue.defer(lambda: None)
+
+    def is_parent_alive(self) -> bool:
+        """Whether the master still is there; without it nobody would stop this worker."""
+        is_alive = bool(super().is_parent_alive())
+        if not is_alive and self.before_stopping is not None:
+            self.before_stopping()
+        return is_alive
 
     def handle(self, conn: Any) -> Any:
         """Serve one request of a connection; all of it has to come within its time."""

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -230,20 +231,51 @@ def test_clients_that_trickle(launch: Launch) -> None:
     assert httpx.get(f"http://127.0.0.1:{server.port}/healthz", trust_env=False).is_success
 
 
-def test_answers_may_take_longer_than_requests(launch: Launch) -> None:
-    """What has been received is worked on for as long as it takes."""
-    server = launch(TEST_RECEIVE_SECONDS="1")
-    server.wait_ready()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
+@contextmanager
+def owner_of_a_device(server: Server) -> Iterator[httpx.Client]:
+    """Give the client of a user with a device."""
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=30
+    ) as http:
         tenant = {"tenant_name": "Home", "email": "me@example.com"}
         master = {"Authorization": f"Bearer {MASTER}"}
         token = http.post("/register", json=tenant, headers=master).json()["token"]
         http.headers["Authorization"] = f"Bearer {token}"
         http.post("/devices", json={"name": "phone"})
+        yield http
+
+
+def test_answers_may_take_longer_than_requests(launch: Launch) -> None:
+    """What has been received is worked on for as long as it takes."""
+    server = launch(TEST_RECEIVE_SECONDS="1")
+    server.wait_ready()
+    with owner_of_a_device(server) as http:
         answer = http.get("/status", params={"wait": 2})
         assert answer.status_code == 200
         assert answer.elapsed.total_seconds() >= 2
         assert http.get("/status").status_code == 200
+
+
+def test_a_killed_master(launch: Launch) -> None:
+    """A worker whose master was killed releases who waits, and lets go of the data at once."""
+    server = launch(WUTS_METRICS_TOKEN=MASTER[::-1])
+    server.wait_ready()
+    metrics = {"Authorization": f"Bearer {MASTER[::-1]}"}
+
+    def is_polled() -> bool:
+        told = httpx.get(
+            f"http://127.0.0.1:{server.port}/metrics", headers=metrics, trust_env=False
+        )
+        return "poll_slots_used 1" in told.text
+
+    with owner_of_a_device(server) as http, ThreadPoolExecutor(1) as threads:
+        poll = threads.submit(http.get, "/status", params={"wait": 25})
+        wait_for(is_polled, seconds=10, what="a long-poll")
+        server.child.process.kill()
+        answer = poll.result(10)
+    assert (answer.status_code, answer.json()["error_code"]) == (503, "SHUTTING_DOWN")
+    assert answer.elapsed.total_seconds() < 10
+    launch(WUTS_LOCK_TIMEOUT="10").wait_ready()
 
 
 def request_id(answer: bytes) -> str:
