@@ -127,9 +127,12 @@ class Simulator:
 
 
 @contextmanager
-def running_simulator(folder: Path, *, state: Path | None = None) -> Iterator[Simulator]:
-    """Run wasim as a process for as long as the body runs."""
-    child, ready = start_simulator(WASIM, state=state, log=folder / "wasim.log")
+def running_simulator(
+    folder: Path, *, state: Path | None = None, source: Path | None = None
+) -> Iterator[Simulator]:
+    """Run wasim as a process; `state` is kept up to date, `source` is only begun with."""
+    extra = [] if source is None else ["-from", str(source)]
+    child, ready = start_simulator(WASIM, state=state, log=folder / "wasim.log", extra=extra)
     try:
         with httpx.Client(base_url=ready["control"], trust_env=False, timeout=30) as control:
             yield Simulator(child, ready["endpoint"], ready["root_key"], control)

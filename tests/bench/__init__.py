@@ -1,0 +1,1 @@
+"""Measures the service beside a yardstick, so that the figures mean something on any machine."""
