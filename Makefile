@@ -8,6 +8,7 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 BUILD := .build
 PORT ?= 8080
+FUZZ_TIME ?= 20s
 SECONDS ?= 180
 SEED ?= 1
 INSTALLED := $(VENV)/.installed
@@ -23,7 +24,7 @@ LIBRARY_SOURCES := $(shell find bridge/go/cmd/wabridge bridge/go/rpc bridge/go/w
 WASIM_SOURCES := $(shell find bridge/go/cmd/wasim bridge/go/sim -name '*.go' ! -name '*_test.go' 2>/dev/null)
 GO_RUN = cd bridge/go && GOFLAGS='-mod=readonly -buildvcs=false' $(CURDIR)/$(GO_TOOL)
 
-.PHONY: help install bridge simulator run demo test test-go test-python soak lint types openapi lock clean
+.PHONY: help install bridge simulator run demo test test-go test-python soak fuzz lint types openapi lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,11 @@ test-go: $(GO_TOOL) ## Vet the Go code and run its tests with the race detector
 	$(GO_RUN) test -race -timeout 10m ./...
 test-python: $(BINDING) $(WASIM) $(BAILEYS) ## Run the Python tests, the end-to-end ones included
 	$(PY) -m pytest
+
+fuzz: $(GO_TOOL) ## Try odd calls, answers and copies on the bridge, FUZZ_TIME (20s) each
+	$(GO_RUN) test ./rpc -run '^$$' -fuzz '^FuzzCall$$' -fuzztime $(FUZZ_TIME)
+	$(GO_RUN) test ./wa/engine -run '^$$' -fuzz '^FuzzAnswerOfServer$$' -fuzztime $(FUZZ_TIME)
+	$(GO_RUN) test ./wa/engine -run '^$$' -fuzz '^FuzzCopyOfPhone$$' -fuzztime $(FUZZ_TIME)
 
 soak: $(BINDING) $(WASIM) ## Let everything go wrong for SECONDS (180), by SEED (1), and look what was lost
 	$(PY) -m tests.soak --seconds $(SECONDS) --seed $(SEED)
