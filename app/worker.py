@@ -1,17 +1,22 @@
 """gunicorn's threaded worker and logger, fitted to this service.
 
-A client that stalls gives its thread back; what is no HTTP is answered with the envelope; neither
-is logged with what was sent; and a worker that could not start ends its master.
+A client that stalls holds no thread, or gives it back; what is no HTTP is answered with the
+envelope; neither is logged with what was sent; and a worker that could not start ends its master.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import selectors
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -22,12 +27,18 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
+from app.connections import Connection
 from app.errors import build_envelope
 from app.logs import configure_logging
 from app.receiving import PatientParser, RequestStalled, limit_waiting
 from sessions.errors import InternalError, InvalidInput, Problem, RequestTimeout, ServiceError
 
 log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 1
+EXHAUSTED_SECONDS = 0.05
+TRANSIENT = (errno.EAGAIN, errno.ECONNABORTED)
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class ServerLogger(Logger):
@@ -85,17 +96,83 @@ class Worker(ThreadWorker):
             self.before_stopping()
         return is_alive
 
-    def handle(self, conn: Any) -> Any:
-        """Serve one request of a connection; all of it has to come within its time."""
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection in; a thread gets it when a request's head is there."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                log.error("connection_not_accepted", cause=errno.errorcode[error.errno])
+                time.sleep(EXHAUSTED_SECONDS)
+            elif error.errno not in TRANSIENT:
+                raise
+            return
+        self.nr_conns += 1
+        self._receive(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Receive the next request on a connection that was kept alive."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._receive(conn)
+
+    def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Hand a connection to a thread once the head is whole."""
+        if conn.has_head():
+            super().on_pending_socket_readable(conn, client)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose head has not come in time, and tell those who began one."""
+        now = time.monotonic()
+        late = (conn for conn in self.pending_conns if conn.timeout <= now and conn.has_begun)
+        for conn in late:
+            self.handle_error(None, conn.sock, conn.client, RequestStalled())
+        super().murder_pending()
+
+    def handle(self, conn: Connection) -> Any:
+        """Serve one request of a connection; all of it has to come within its time.
+
+        A connection that ends is closed here, for that may take a moment.
+        """
         if conn.parser is None:
             conn.parser = PatientParser(self.cfg, conn.sock, conn.client)
         conn.parser.begin()
-        return super().handle(conn)
+        result = super().handle(conn)
+        if result is False:
+            conn.linger()
+        return result
 
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """Receive the next request also when its beginning was read with the last one."""
+        if not fs.cancelled() and fs.exception() is None and fs.result() is True and conn.leftover:
+            conn.sock.setblocking(False)
+            self._receive(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _receive(self, conn: Connection) -> None:
+        """Give a connection to a thread if the head is there, and else to the poller."""
+        conn.expect_head()
+        if conn.has_head():
+            conn.data_ready = True
+            self.enqueue_req(conn)
+            return
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Let a stop wait no longer for heads than for connections that were kept alive."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
         """Close a connection whose unread rest is malformed or stalls: its answer is sent."""
+        if not keepalive:
+            return False
         try:
-            return bool(super()._keepalive_after(conn, keepalive))
+            return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS))
         except (ParseException, OSError):
             return False
 
