@@ -47,10 +47,17 @@ class Access:
             raise Forbidden("this token is restricted to other things")
 
 
+def _changes_chats(action: str) -> Access:
+    return Access(Scope.CHATS_WRITE, action=action, often=True, keyed=Keyed.ON_DEVICE)
+
+
 TENANT: Mapping[str, Access] = {
-    "chats.archive": Access(
-        Scope.CHATS_WRITE, action="chat.archive", often=True, keyed=Keyed.ON_DEVICE
-    ),
+    "chats.archive": _changes_chats("chat.archive"),
+    "chats.archive_many": _changes_chats("chat.archive_many"),
+    "chats.mute": _changes_chats("chat.mute"),
+    "chats.pin": _changes_chats("chat.pin"),
+    "chats.unpin": _changes_chats("chat.unpin"),
+    "chats.mark": _changes_chats("chat.mark"),
     "collections.list_collections": Access(Scope.DEVICES_MANAGE),
     "collections.sync": Access(
         Scope.APPSTATE_WRITE, action="app_state.sync", keyed=Keyed.ON_DEVICE

@@ -35,6 +35,19 @@ class QueryFlag(fields.Boolean):
         return bool(value == "true")
 
 
+class Count(fields.Integer):
+    """A JSON number without a fraction, from `least` to `most`."""
+
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(least, most), **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if isinstance(value, bool) or not is_whole:
+            raise self.make_error("invalid", input="")
+        return int(value)
+
+
 class WholeNumber(fields.Integer):
     """A whole number in a query, from `least` to `most`."""
 

@@ -1,27 +1,53 @@
-"""The use cases of chats."""
+"""The use cases of chats.
+
+They raise InvalidInput, and what `Devices.choose`, the admission and the session raise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from sessions.addresses import Address, AddressBook
 from sessions.app_state import Mutation
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
+from sessions.errors import DeviceError, InvalidInput, Problem, ServiceError
 from sessions.jid import parse_chat_jid
 from sessions.principals import Principal
 from sessions.times import to_milliseconds
 
-_COLLECTION = "regular_low"
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a request wants of a chat: a set of mutations of one collection, once addressed."""
+
+    collection: str
+    build: Callable[[Address], Sequence[Mutation]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOutcome:
+    """What became of one chat of many; `error` None: the server has accepted its change."""
+
+    chat_jid: str
+    error: ServiceError | None
 
 
 class Chats:
-    """Changes how chats are kept, for all devices of the account."""
+    """Changes how chats are kept, for all devices of the account.
 
-    def __init__(self, environment: Environment, devices: Devices) -> None:
+    Each change returns the normalised JID once the server has accepted it.
+    """
+
+    def __init__(self, environment: Environment, devices: Devices, *, book: AddressBook) -> None:
         self._environment = environment
         self._devices = devices
+        self._book = book
 
     def archive(  # noqa: PLR0913 - one name for each part of the request
         self,
@@ -33,18 +59,127 @@ class Chats:
         device_id: str | None,
         deadline: Deadline,
     ) -> str:
-        """Archive a chat or bring it back; returns its normalised JID once the server has accepted.
+        """Archive a chat or bring it back."""
+        change = self._archive(archived=archived, given=last_message_timestamp)
+        return self._change(
+            principal, chat_jid, change=change, device_id=device_id, deadline=deadline
+        )
 
-        Raises InvalidInput, and what `Devices.choose`, the admission and the session raise.
+    def archive_many(
+        self,
+        principal: Principal,
+        chat_jids: Sequence[str],
+        *,
+        archived: bool,
+        device_id: str | None,
+        deadline: Deadline,
+    ) -> Sequence[ChatOutcome]:
+        """Archive chats or bring them back; returns an outcome for each, in order.
+
+        What all of them fail of, because of the device and not of a chat, is raised.
         """
-        jid = parse_chat_jid(chat_jid)
-        range_end = last_message_timestamp or self._environment.now()
-        mutations = build_archive(jid, archived=archived, range_end=range_end)
+        named = _parse_all(chat_jids)
+        jids = list(dict.fromkeys(named))
+        change = self._archive(archived=archived, given=None)
         with self._environment.admission.command():
             device = self._devices.choose(principal, device_id)
             session = self._environment.registry.session_of(device)
-            session.apply(_COLLECTION, mutations, deadline=deadline)
+            sets = [change.build(known) for known in self._book(device.key, jids)]
+            errors = session.apply_all(change.collection, sets, deadline=deadline)
+        _raise_common(errors)
+        outcomes = dict(zip(jids, errors, strict=True))
+        return [ChatOutcome(jid, outcomes[jid]) for jid in named]
+
+    def mute(  # noqa: PLR0913 - one name for each part of the request
+        self,
+        principal: Principal,
+        chat_jid: str,
+        *,
+        muted: bool,
+        duration: timedelta | None,
+        device_id: str | None,
+        deadline: Deadline,
+    ) -> str:
+        """Mute a chat, for ever without a duration, or unmute it."""
+        until = None if duration is None else self._environment.now() + duration
+        change = Change(
+            "regular_high", lambda known: build_mute(known.jid, muted=muted, until=until)
+        )
+        return self._change(
+            principal, chat_jid, change=change, device_id=device_id, deadline=deadline
+        )
+
+    def pin(
+        self,
+        principal: Principal,
+        chat_jid: str,
+        *,
+        pinned: bool,
+        device_id: str | None,
+        deadline: Deadline,
+    ) -> str:
+        """Pin a chat or unpin it."""
+        change = Change(
+            "regular_low",
+            lambda known: build_pin(known.jid, pinned=pinned, range_end=self._range_end(known)),
+        )
+        return self._change(
+            principal, chat_jid, change=change, device_id=device_id, deadline=deadline
+        )
+
+    def mark(  # noqa: PLR0913 - one name for each part of the request
+        self,
+        principal: Principal,
+        chat_jid: str,
+        *,
+        read: bool,
+        last_message_timestamp: datetime | None,
+        device_id: str | None,
+        deadline: Deadline,
+    ) -> str:
+        """Mark a chat as read or unread."""
+
+        def build(known: Address) -> Sequence[Mutation]:
+            range_end = last_message_timestamp or self._range_end(known)
+            return build_read(known.jid, read=read, range_end=range_end)
+
+        return self._change(
+            principal,
+            chat_jid,
+            change=Change("regular_low", build),
+            device_id=device_id,
+            deadline=deadline,
+        )
+
+    def _archive(self, *, archived: bool, given: datetime | None) -> Change:
+        def build(known: Address) -> Sequence[Mutation]:
+            range_end = given or self._range_end(known)
+            return build_archive(known.jid, archived=archived, range_end=range_end)
+
+        return Change("regular_low", build)
+
+    def _change(
+        self,
+        principal: Principal,
+        chat_jid: str,
+        *,
+        change: Change,
+        device_id: str | None,
+        deadline: Deadline,
+    ) -> str:
+        jid = parse_chat_jid(chat_jid)
+        with self._environment.admission.command():
+            device = self._devices.choose(principal, device_id)
+            session = self._environment.registry.session_of(device)
+            [known] = self._book(device.key, [jid])
+            session.apply(change.collection, change.build(known), deadline=deadline)
         return jid
+
+    def _range_end(self, known: Address) -> datetime:
+        """Return a time after every message so far; clocks of senders may be ahead of ours."""
+        now = self._environment.now()
+        newest = known.newest_message_at
+        return now if newest is None else max(now, newest + _SECOND)
 
 
 def build_archive(jid: str, *, archived: bool, range_end: datetime) -> Sequence[Mutation]:
@@ -55,3 +190,51 @@ def build_archive(jid: str, *, archived: bool, range_end: datetime) -> Sequence[
     values = {"archived": archived, "range_at": to_milliseconds(range_end)}
     archive = Mutation("archive", jid, values)
     return (archive, Mutation("pin", jid, {"pinned": False})) if archived else (archive,)
+
+
+def build_mute(jid: str, *, muted: bool, until: datetime | None) -> Sequence[Mutation]:
+    """Return what muting until a time (None: for ever) means, or unmuting, which has no end."""
+    values: dict[str, bool | int] = {"muted": muted}
+    if muted and until is not None:
+        values["muted_until"] = to_milliseconds(until)
+    return (Mutation("mute", jid, values),)
+
+
+def build_pin(jid: str, *, pinned: bool, range_end: datetime) -> Sequence[Mutation]:
+    """Return what pinning means: it also brings the chat back, as in WhatsApp Web."""
+    pin = Mutation("pin", jid, {"pinned": pinned})
+    back = build_archive(jid, archived=False, range_end=range_end)
+    return (pin, *back) if pinned else (pin,)
+
+
+def build_read(jid: str, *, read: bool, range_end: datetime) -> Sequence[Mutation]:
+    """Return what marking as read or unread means; `range_end` as in `build_archive`."""
+    return (Mutation("read", jid, {"read": read, "range_at": to_milliseconds(range_end)}),)
+
+
+def _parse_all(chat_jids: Sequence[str]) -> list[str]:
+    """Normalise JIDs. Raises InvalidInput, which names every one that is wrong."""
+    jids: list[str] = []
+    problems: list[Problem] = []
+    for position, text in enumerate(chat_jids):
+        try:
+            jids.append(parse_chat_jid(text, f"chat_jids[{position}]"))
+        except InvalidInput as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidInput(problems)
+    return jids
+
+
+def _raise_common(errors: Sequence[ServiceError | None]) -> None:
+    """Raise the error of all, unless it is about each chat for itself."""
+    first = errors[0]
+    if first is None or _is_of_one_chat(first):
+        return
+    if all(type(error) is type(first) for error in errors):
+        raise first
+
+
+def _is_of_one_chat(error: ServiceError) -> bool:
+    # What passes by itself is WhatsApp's trouble, and not that of a chat which it refuses.
+    return isinstance(error, DeviceError) and error.retry_after is None

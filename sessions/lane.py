@@ -86,12 +86,16 @@ class Lane(Generic[Request, JobType]):
         self._scheduled = False
         self._running: JobType | None = None
 
-    def submit(self, request: Request) -> None:
-        """Queue a request. Raises DeviceBusy when too many wait, ShuttingDown when stopped."""
+    def submit(self, *requests: Request) -> None:
+        """Queue requests, all or none, with none of others' between them.
+
+        Raises DeviceBusy when too many wait, ShuttingDown when stopped.
+        """
         with self._lock:
-            if self._queue.waiting() >= self._limit:
+            if self._queue.waiting() + len(requests) > self._limit:
                 raise DeviceBusy
-            self._queue.add(request)
+            for request in requests:
+                self._queue.add(request)
             if self._scheduled:
                 return
             self._scheduled = True

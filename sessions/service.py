@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from bridge.interface import Bridge
+from sessions.addresses import address_as_given
 from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
@@ -73,7 +74,7 @@ class Service:
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
-        self.chats = Chats(environment, self.devices)
+        self.chats = Chats(environment, self.devices, book=address_as_given)
         self.collections = Collections(environment, self.devices)
         self._environment = environment
         self._room = room

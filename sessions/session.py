@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from bridge.interface import Bridge
 from sessions.app_state import Merger, Mutation, MutationRequest, Patch
 from sessions.config import ServiceConfig
 from sessions.deadline import Deadline
-from sessions.errors import DeviceBusy, DeviceTimeout
+from sessions.errors import DeviceBusy, DeviceTimeout, ServiceError
 from sessions.lane import Command, CommandQueue, Lane, run_command
 from sessions.metrics import Metrics
 from sessions.pool import Pool
@@ -67,8 +67,8 @@ class Machinery:
 class Session:
     """Drives one device through the bridge.
 
-    `control`, `ask` and `apply` block until the outcome is there or the deadline has passed. They
-    raise the errors of `bridge_errors`, DeviceTimeout, DeviceBusy and ShuttingDown.
+    `control`, `ask`, `apply` and `apply_all` block until the outcome is there or the deadline has
+    passed. They raise the errors of `bridge_errors`, DeviceTimeout, DeviceBusy and ShuttingDown.
     """
 
     def __init__(self, tenant_id: str, device_id: str, *, machinery: Machinery) -> None:
@@ -113,6 +113,23 @@ class Session:
             request = MutationRequest(mutations, deadline, waiter, now)
             self._collection(collection).submit(request)
             waiter.wait(deadline)
+
+    def apply_all(
+        self, collection: str, sets: Sequence[Sequence[Mutation]], *, deadline: Deadline
+    ) -> Sequence[ServiceError | None]:
+        """Have sets of mutations accepted, each of one chat; returns what went wrong with each.
+
+        They count as one request, and travel in as few patches as they fit into.
+        """
+        with self._counted(), ExitStack() as inside:
+            now = self._machinery.clock()
+            waiters = [inside.enter_context(self._machinery.room.enter()) for _ in sets]
+            requests = [
+                MutationRequest(one, deadline, waiter, now)
+                for one, waiter in zip(sets, waiters, strict=True)
+            ]
+            self._collection(collection).submit(*requests)
+            return [waiter.error_of_wait(deadline) for waiter in waiters]
 
     def call(self, method: str, deadline: Deadline, **params: Any) -> Mapping[str, Any]:
         """Invoke a method of this device and block for its result. For commands, in a pool thread.
@@ -194,6 +211,12 @@ class Session:
 
     @contextmanager
     def _enter(self) -> Iterator[Waiter[Any]]:
+        """Count a waiting request in and give it a waiter."""
+        with self._counted(), self._machinery.room.enter() as waiter:
+            yield waiter
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         """Count a waiting request in, unless the device is slow and enough wait for it already."""
         is_slow = self._is_slow()
         with self._lock:
@@ -201,8 +224,7 @@ class Session:
                 raise DeviceBusy
             self._waiting += 1
         try:
-            with self._machinery.room.enter() as waiter:
-                yield waiter
+            yield
         finally:
             with self._lock:
                 self._waiting -= 1

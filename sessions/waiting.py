@@ -54,6 +54,14 @@ class Waiter(Generic[T]):
             raise self._error
         return self._value[0]
 
+    def error_of_wait(self, deadline: Deadline) -> ServiceError | None:
+        """Wait as `wait` does; returns the error instead of raising it, None for success."""
+        try:
+            self.wait(deadline)
+        except ServiceError as error:
+            return error
+        return None
+
 
 class _Door(Enum):
     NOT_YET_OPEN = auto()

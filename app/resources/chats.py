@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from app.api import APP_STATE, BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Blueprint
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
+from app.examples import chats as examples
 from app.parsing import chosen_device
-from schemas.base import DeviceChoice
-from schemas.chats import ArchiveAnswer, ArchiveRequest
+from schemas import chats as schemas
+from schemas.base import DeviceChoice, EmptyRequest
 from sessions.principals import Principal
 
 blueprint = Blueprint("chats", __name__, description="Chats of a device's account")
@@ -19,21 +21,19 @@ CHAT_JID = {
     "in": "path",
     "required": True,
     "schema": {"type": "string"},
-    "example": "15557000001@s.whatsapp.net",
+    "example": examples.CHAT,
     "description": "`…@s.whatsapp.net`, `…@g.us`, `…@lid`, or a plain phone number.",
 }
+CHANGE = (*TOKEN, *KEYED, *DEVICE, *LINK, *APP_STATE, *COMMAND)
+"""What a change of how chats are kept may be answered."""
 
 
 @blueprint.route("/chats/<chat_jid>/archive", methods=["POST"], parameters=[CHAT_JID])
 @tenant_token_required
 @blueprint.arguments(DeviceChoice, location="query")
-@blueprint.arguments(ArchiveRequest, example={"archived": True})
-@blueprint.errors(*TOKEN, *KEYED, *BODY, *DEVICE, *LINK, *APP_STATE, *COMMAND)
-@blueprint.response(
-    200,
-    ArchiveAnswer,
-    example={"success": True, "chat_jid": "15557000001@s.whatsapp.net", "archived": True},
-)
+@blueprint.arguments(schemas.ArchiveRequest, example={"archived": True})
+@blueprint.errors(*CHANGE, *BODY)
+@blueprint.response(200, schemas.ArchiveAnswer, example=examples.ARCHIVED)
 def archive(
     principal: Principal, query: dict[str, Any], body: dict[str, Any], chat_jid: str
 ) -> dict[str, Any]:
@@ -52,3 +52,119 @@ def archive(
         deadline=request_deadline(),
     )
     return {"chat_jid": used, "archived": body["archived"]}
+
+
+@blueprint.route("/chats/archive", methods=["POST"])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.arguments(
+    schemas.ArchiveManyRequest,
+    example={"archived": True, "chat_jids": [examples.CHAT, examples.OTHER]},
+)
+@blueprint.errors(*CHANGE, *BODY)
+@blueprint.response(200, schemas.ArchiveManyAnswer, example=examples.ARCHIVED_MANY)
+def archive_many(
+    principal: Principal, query: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    """Archive up to 500 chats, or bring them back, with a result for each in the same order.
+
+    Nothing is sent when a JID is wrong. What is wrong with the device, and so with every chat, is
+    answered as such. A chat that is named twice is changed once.
+    """
+    outcomes = service().chats.archive_many(
+        principal,
+        body["chat_jids"],
+        archived=body["archived"],
+        device_id=chosen_device(query, body),
+        deadline=request_deadline(),
+    )
+    results = [
+        {
+            "chat_jid": outcome.chat_jid,
+            "success": outcome.error is None,
+            "error_code": None if outcome.error is None else outcome.error.code,
+        }
+        for outcome in outcomes
+    ]
+    failed = sum(not result["success"] for result in results)
+    return {
+        "archived": body["archived"],
+        "results": results,
+        "count": len(results),
+        "failed": failed,
+    }
+
+
+@blueprint.route("/chats/<chat_jid>/mute", methods=["POST"], parameters=[CHAT_JID])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.arguments(schemas.MuteRequest, example={"muted": True, "duration_seconds": 28800})
+@blueprint.errors(*CHANGE, *BODY)
+@blueprint.response(200, schemas.MuteAnswer, example=examples.MUTED)
+def mute(
+    principal: Principal, query: dict[str, Any], body: dict[str, Any], chat_jid: str
+) -> dict[str, Any]:
+    """Mute a chat, for a time or for ever, or unmute it; then a duration means nothing."""
+    seconds = body.get("duration_seconds") if body["muted"] else None
+    used = service().chats.mute(
+        principal,
+        chat_jid,
+        muted=body["muted"],
+        duration=None if seconds is None else timedelta(seconds=seconds),
+        device_id=chosen_device(query, body),
+        deadline=request_deadline(),
+    )
+    return {"chat_jid": used, "muted": body["muted"], "duration_seconds": seconds}
+
+
+@blueprint.route("/chats/<chat_jid>/pin", methods=["POST"], parameters=[CHAT_JID])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.arguments(EmptyRequest, required=False, example={})
+@blueprint.errors(*CHANGE, *BODY)
+@blueprint.response(200, schemas.PinAnswer, example=examples.PINNED)
+def pin(
+    principal: Principal, query: dict[str, Any], body: dict[str, Any], chat_jid: str
+) -> dict[str, Any]:
+    """Pin a chat. Pinning also brings it back from the archive."""
+    return _pin(principal, chat_jid, pinned=True, device_id=chosen_device(query, body))
+
+
+@blueprint.route("/chats/<chat_jid>/pin", methods=["DELETE"], parameters=[CHAT_JID])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.errors(*CHANGE)
+@blueprint.response(200, schemas.PinAnswer, example=examples.UNPINNED)
+def unpin(principal: Principal, query: dict[str, Any], chat_jid: str) -> dict[str, Any]:
+    """Unpin a chat."""
+    return _pin(principal, chat_jid, pinned=False, device_id=chosen_device(query))
+
+
+@blueprint.route("/chats/<chat_jid>/read", methods=["POST"], parameters=[CHAT_JID])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.arguments(schemas.ReadRequest, example={"read": True})
+@blueprint.errors(*CHANGE, *BODY)
+@blueprint.response(200, schemas.ReadAnswer, example=examples.MARKED)
+def mark(
+    principal: Principal, query: dict[str, Any], body: dict[str, Any], chat_jid: str
+) -> dict[str, Any]:
+    """Mark a chat as read or unread. Its senders are not told: no read receipts are sent."""
+    used = service().chats.mark(
+        principal,
+        chat_jid,
+        read=body["read"],
+        last_message_timestamp=body.get("last_message_timestamp"),
+        device_id=chosen_device(query, body),
+        deadline=request_deadline(),
+    )
+    return {"chat_jid": used, "read": body["read"]}
+
+
+def _pin(
+    principal: Principal, chat_jid: str, *, pinned: bool, device_id: str | None
+) -> dict[str, Any]:
+    used = service().chats.pin(
+        principal, chat_jid, pinned=pinned, device_id=device_id, deadline=request_deadline()
+    )
+    return {"chat_jid": used, "pinned": pinned}

@@ -30,6 +30,11 @@ MANAGERS = "manager admin"
 # Operation: the scope that a restricted token needs ("-": none is enough), and the roles.
 TENANT = {
     "POST /chats/{chat_jid}/archive": ("chats:write", EVERYBODY),
+    "POST /chats/archive": ("chats:write", EVERYBODY),
+    "POST /chats/{chat_jid}/mute": ("chats:write", EVERYBODY),
+    "POST /chats/{chat_jid}/pin": ("chats:write", EVERYBODY),
+    "DELETE /chats/{chat_jid}/pin": ("chats:write", EVERYBODY),
+    "POST /chats/{chat_jid}/read": ("chats:write", EVERYBODY),
     "GET /appstate": ("devices:manage", EVERYBODY),
     "POST /appstate/sync": ("appstate:write", EVERYBODY),
     "POST /devices": ("devices:manage", EVERYBODY),
@@ -67,6 +72,15 @@ OPEN = ["GET /healthz", "GET /readyz", "GET /metrics"]
 # What acts on a thing of the tenant's, named in the path or the query.
 NAMING = [operation for operation in TENANT if re.search(r"{(device|user|token)_id}", operation)]
 CHOOSING = ["GET /qr", "GET /qr/status", "GET /status", "POST /connect", "POST /disconnect"]
+# The same, with a body that changes something.
+CHANGING: dict[str, dict[str, Any]] = {
+    "POST /chats/{chat_jid}/archive": {"archived": True},
+    "POST /chats/archive": {"archived": True, "chat_jids": [CHAT]},
+    "POST /chats/{chat_jid}/mute": {"muted": True},
+    "POST /chats/{chat_jid}/pin": {},
+    "DELETE /chats/{chat_jid}/pin": {},
+    "POST /chats/{chat_jid}/read": {"read": True},
+}
 
 DOCUMENT = build_document()["paths"]
 WITH_BODY = {
@@ -274,13 +288,13 @@ def test_foreign_things_are_not_found(world: World) -> None:
     admin.request("DELETE", f"/devices/{things['device_id']}?purge=true")
 
 
-@pytest.mark.parametrize("operation", [*CHOOSING, "POST /chats/{chat_jid}/archive"])
+@pytest.mark.parametrize("operation", [*CHOOSING, *CHANGING])
 def test_foreign_devices_are_not_found(world: World, operation: str) -> None:
     """A device of another tenant cannot be chosen by any role, nor another user's by a user."""
     method, path = operation.split()
     foreign = world.stranger.create_device()
     colleagues = world.callers[Role.ADMIN].create_device()
-    body = {"archived": True} if "archive" in path else {}
+    body = CHANGING.get(operation, {})
     for role, caller in world.callers.items():
         for device in (foreign, colleagues) if role is Role.USER else (foreign,):
             answer = caller.request(

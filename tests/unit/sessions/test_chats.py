@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bridge.errors import BridgeCode
+from sessions.addresses import Address
 from sessions.chats import build_archive
 from sessions.errors import (
     AppStateBroken,
@@ -22,7 +23,7 @@ from sessions.errors import (
     ServiceError,
 )
 from sessions.principals import Principal
-from sessions.times import utc_now
+from sessions.times import to_milliseconds, utc_now
 from tests.support.sessions import Stage, soon
 
 CHAT = "15550001111@s.whatsapp.net"
@@ -80,6 +81,32 @@ def test_the_range_ends_now_without_a_hint(stage: Stage, admin: Principal) -> No
     stage.archive(admin, CHAT)
     range_at = sent(stage)[0]["mutations"][0]["range_at"]
     assert int(before.timestamp() * 1000) <= range_at <= int(utc_now().timestamp() * 1000)
+
+
+def test_the_range_ends_after_the_newest_message(
+    stage: Stage, admin: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender's clock may be ahead; the chat is patched under the JID by which it is known."""
+    stage.link(admin)
+    ahead = utc_now() + timedelta(hours=1)
+    known = Address("200000000000042@lid", newest_message_at=ahead)
+    monkeypatch.setattr(stage.service.chats, "_book", lambda _device, _jids: [known])
+    assert stage.archive(admin, CHAT) == CHAT
+    archive = sent(stage)[0]["mutations"][0]
+    assert archive["chat_jid"] == known.jid
+    assert archive["range_at"] == to_milliseconds(ahead) + 1000
+
+
+def test_a_known_message_of_the_past_changes_nothing(
+    stage: Stage, admin: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The range ends now, for there may be newer ones."""
+    stage.link(admin)
+    known = Address(CHAT, newest_message_at=JUNE - timedelta(days=999))
+    monkeypatch.setattr(stage.service.chats, "_book", lambda _device, _jids: [known])
+    before = to_milliseconds(utc_now())
+    stage.archive(admin, CHAT)
+    assert sent(stage)[0]["mutations"][0]["range_at"] >= before
 
 
 def test_archiving_again_is_sent_again(stage: Stage, admin: Principal) -> None:
