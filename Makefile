@@ -11,11 +11,13 @@ PORT ?= 8080
 FUZZ_TIME ?= 20s
 SECONDS ?= 180
 SEED ?= 1
+BENCH ?=
 INSTALLED := $(VENV)/.installed
 GO_TOOL := $(BUILD)/go
 LIBRARY := bridge/libwabridge.so
 BINDING := bridge/_wabridge.abi3.so
 WASIM := $(BUILD)/wasim
+WASEED := $(BUILD)/waseed
 STATICCHECK := $(BUILD)/staticcheck
 BAILEYS := tests/baileys/node_modules/.package-lock.json
 
@@ -24,7 +26,7 @@ LIBRARY_SOURCES := $(shell find bridge/go/cmd/wabridge bridge/go/rpc bridge/go/w
 WASIM_SOURCES := $(shell find bridge/go/cmd/wasim bridge/go/sim -name '*.go' ! -name '*_test.go' 2>/dev/null)
 GO_RUN = cd bridge/go && GOFLAGS='-mod=readonly -buildvcs=false' $(CURDIR)/$(GO_TOOL)
 
-.PHONY: help install bridge simulator run demo test test-go test-python soak fuzz lint types openapi lock clean
+.PHONY: help install bridge simulator run demo test test-go test-python soak fuzz bench lint types openapi lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +75,11 @@ fuzz: $(GO_TOOL) ## Try odd calls, answers and copies on the bridge, FUZZ_TIME (
 
 soak: $(BINDING) $(WASIM) ## Let everything go wrong for SECONDS (180), by SEED (1), and look what was lost
 	$(PY) -m tests.soak --seconds $(SECONDS) --seed $(SEED)
+
+$(WASEED): $(LIBRARY_SOURCES) $(WASIM_SOURCES) $(wildcard bridge/go/cmd/waseed/*.go) $(GO_MODULE) | $(GO_TOOL)
+	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/waseed
+bench: $(BINDING) $(WASIM) $(WASEED) ## Measure archives and restarts beside a bare route; BENCH="--json" and others
+	@$(PY) -m tests.bench --waseed $(WASEED) $(BENCH)
 
 $(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
 	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error
