@@ -282,11 +282,21 @@ def test_logout_without_keys(caller: Caller) -> None:
     assert (answer.status_code, answer.get_json()["error_code"]) == (409, "DEVICE_NOT_LINKED")
 
 
-def test_code_that_does_not_come(caller: Caller, bridge: FakeBridge) -> None:
-    """A pairing that fails before its first code is worth repeating."""
-    bridge.fail_next("device.qr", BridgeCode.PAIRING_FAILED)
+@pytest.mark.parametrize(
+    ("code", "status", "error_code"),
+    [
+        (BridgeCode.PAIRING_FAILED, 502, "DEVICE_ERROR"),
+        (BridgeCode.DEVICE_NOT_CONNECTED, 503, "DEVICE_NOT_READY"),
+    ],
+)
+def test_code_that_does_not_come(
+    caller: Caller, bridge: FakeBridge, code: BridgeCode, status: int, error_code: str
+) -> None:
+    """A pairing that fails before its first code, or for want of a connection, may be repeated."""
+    bridge.fail_next("device.qr", code)
     answer = caller.get("/qr")
-    assert answer.status_code in (502, 503)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (status, error_code)
+    assert "Retry-After" in answer.headers
 
 
 def test_own_devices(caller: Caller) -> None:

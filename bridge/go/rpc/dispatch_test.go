@@ -113,7 +113,7 @@ func TestNewDeviceIsNotLinked(t *testing.T) {
 // A pairing that can't reach the server fails at once, and the device is as new as before.
 func TestPairingWithoutAServer(t *testing.T) {
 	d := lonely(t).newDevice(uuid.NewString())
-	d.refused(d.try("device.qr", d.params(nil)), PairingFailed)
+	d.refused(d.try("device.qr", d.params(nil)), DeviceNotConnected)
 	pairing := call[wa.PairingStatus](d.rig, "device.pairing", d.params(nil))
 	if pairing.State != "failed" || pairing.Reason != "connect_failed" || d.status().Status != wa.StatusNew {
 		t.Errorf("pairing is %+v", pairing)

@@ -107,13 +107,13 @@ func (s *session) showQR(waited *pairing, refresh bool) (shown, error) {
 	case s.link != nil && s.link.isPaired:
 		return shown{}, ErrDeviceAlreadyLinked
 	case waited != nil && (s.pairing != waited || !waited.isRunning()):
-		return shown{}, ErrPairingEnded
+		return shown{}, waited.failure()
 	case !s.pairing.isRunning():
 		s.startPairing()
 	case refresh && s.pairing.code != "":
 		s.nextCode()
 		if !s.pairing.isRunning() {
-			return shown{}, ErrPairingEnded
+			return shown{}, s.pairing.failure()
 		}
 	}
 	p := s.pairing

@@ -227,7 +227,7 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// A connection that is refused is tried again until it is not.
+// A pairing for which there is no connection fails, and those who wait for its code are told so.
 func TestConnectionRefused(t *testing.T) {
 	config := Config{DevicesDir: t.TempDir(), Timing: defaultTiming()}
 	network, err := SimulatorNetwork("127.0.0.1:1", string(make64('0')))
@@ -237,7 +237,7 @@ func TestConnectionRefused(t *testing.T) {
 	config.Network = network
 	b := openBridge(t, config)
 	key := newKey(t, b)
-	if _, err := b.QR(within(t), key, false); !errors.Is(err, ErrPairingEnded) {
+	if _, err := b.QR(within(t), key, false); !errors.Is(err, ErrDeviceNotConnected) {
 		t.Errorf("got %v", err)
 	}
 	pairing, err := b.Pairing(within(t), key)
