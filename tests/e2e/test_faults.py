@@ -7,15 +7,14 @@ afterwards, and that it comes back; another tenant's device is served throughout
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import Event
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
 from app.processes import wait_for
+from tests.support.bystander import undisturbed
 from tests.support.service import Caller, Service, running_service
 from tests.support.simulator import Phone, Simulator
 
@@ -24,8 +23,6 @@ APP_STATE = "w:sync:app:state"
 UPLOAD = {"direction": "in", "xmlns": APP_STATE, "times": 1}
 DOWNLOAD = {"direction": "out", "xmlns": APP_STATE, "times": 1}
 CONFLICT = {"action": "conflict", "times": 1}
-EVERY_SECONDS = 0.2
-SERVED_SECONDS = 3.0
 DONE, LATE = (200, None), (504, "DEVICE_TIMEOUT")
 REFUSED = (502, "DEVICE_ERROR")
 
@@ -38,22 +35,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> I
         yield service
 
 
-@dataclass(slots=True)
-class Bystander:
-    """Another tenant's device, which archives all the time."""
-
-    caller: Caller
-    stopping: Event = field(default_factory=Event)
-    answers: list[httpx.Response] = field(default_factory=list)
-
-    def work(self) -> None:
-        """Archive again and again until told to stop."""
-        with self.caller.service.client() as http:
-            while not self.stopping.wait(EVERY_SECONDS):
-                path, body = f"/chats/{CHAT}/archive", {"archived": len(self.answers) % 2 == 0}
-                self.answers.append(self.caller.request("POST", path, http=http, json=body))
-
-
 @pytest.fixture(scope="module")
 def neighbour(service: Service, simulator: Simulator) -> Caller:
     """The owner of a device that nothing happens to."""
@@ -63,18 +44,9 @@ def neighbour(service: Service, simulator: Simulator) -> Caller:
 @pytest.fixture(autouse=True)
 def _bystander(neighbour: Caller, simulator: Simulator) -> Iterator[None]:
     """Whatever a test does, the other device is served, and soon; the faults end with the test."""
-    bystander = Bystander(neighbour)
-    with ThreadPoolExecutor(1) as threads:
-        working = threads.submit(bystander.work)
-        try:
-            yield
-        finally:
-            bystander.stopping.set()
-            simulator.delete("/v1/faults")
-        working.result()
-    assert {answer.status_code for answer in bystander.answers} <= {200}
-    slowest = max((answer.elapsed.total_seconds() for answer in bystander.answers), default=0.0)
-    assert slowest < SERVED_SECONDS
+    with undisturbed(neighbour):
+        yield
+    simulator.delete("/v1/faults")
 
 
 def outcome(answer: httpx.Response) -> tuple[int, str | None]:
@@ -313,6 +285,7 @@ def test_slow_reader(linked: Caller, phone: Phone) -> None:
 def test_keys_withheld(caller: Caller, phone: Phone) -> None:
     """Without the phone's keys an archive is 503 and says so; with them it succeeds."""
     phone.fault(action="key", what="withhold")
+    phone.fault(action="key", what="never")
     caller.link(phone, usable=False)
     assert caller.status(wait=20, until="connected")["connected"] is True
     assert outcome(caller.archive(CHAT)) == (503, "APP_STATE_NOT_READY")
