@@ -14,7 +14,8 @@ type deviceContainer struct {
 }
 
 // PutDevice saves a device. The first time, that is during the pairing, it gets its stores by it. Later
-// it is saved when the account's push name changes, here the one place where reading it is no race.
+// it is saved when the account's push name or LID changes, here the one place where reading them is no
+// race.
 func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) error {
 	tenant := c.link.session.tenant
 	isNew := !device.Initialized
@@ -34,8 +35,8 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 	if isNew {
 		c.link.install()
 	}
-	name := device.PushName
-	c.link.session.mailbox.post(func() { c.link.session.renamed(c.link, name) })
+	name, lid := device.PushName, device.LID
+	c.link.session.mailbox.post(func() { c.link.session.renamed(c.link, name, lid) })
 	return nil
 }
 

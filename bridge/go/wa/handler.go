@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 )
 
@@ -63,14 +64,29 @@ func (l *link) handleConnection(raw any) {
 	}
 }
 
-// connected is a successful login. whatsmeow also says so, late, of a socket that was closed meanwhile.
+// connected has a login proved that whatsmeow reports. It does so also, late, of a socket that was closed
+// meanwhile; but the server answers nothing to a new one that it has not logged in.
 func (s *session) connected(l *link) {
-	if s.link != l || !l.isPaired || !l.isOpen || l.mustReopen || !s.isWanted {
+	dial := l.dials
+	s.spawn.Go("prove login", func() {
+		if !l.ping() {
+			return
+		}
+		s.mailbox.post(func() {
+			if l.dials == dial {
+				s.loggedIn(l)
+			}
+		})
+	})
+}
+
+func (s *session) loggedIn(l *link) {
+	if s.link != l || !l.isPaired || !l.isOpen || l.mustReopen || !s.isWanted || l.isUp.Load() {
 		return
 	}
 	l.isUp.Store(true)
 	l.connectedAt = time.Now()
-	if s.pairing != nil && s.pairing.state == pairingLinking {
+	if s.pairing.isLinking() {
 		s.pairing.end(pairingLinked, "")
 	}
 	if s.isCanary {
@@ -84,10 +100,10 @@ func (s *session) connected(l *link) {
 	}
 }
 
-// renamed notes the account's push name.
-func (s *session) renamed(l *link, name string) {
-	if s.link == l && l.isPaired && l.pushName != name {
-		l.pushName = name
+// renamed notes the account's push name, and its LID, which may become known after the pairing.
+func (s *session) renamed(l *link, name string, lid types.JID) {
+	if s.link == l && l.isPaired && (l.pushName != name || l.lid != lid) {
+		l.pushName, l.lid = name, lid
 		s.report()
 	}
 }

@@ -32,16 +32,17 @@ type link struct {
 	collections collectionStates
 
 	// The session's loop owns what follows.
-	jid, lid    types.JID
-	pushName    string
-	isPaired    bool
-	isOpen      bool // a socket is open, or is not known to be closed
-	isBusy      bool // Connect or Disconnect runs; there is one at a time
-	mustReopen  bool
-	isLoginDue  bool // the server asked for the login before the pairing was known to be over
-	dials       int
-	connectedAt time.Time
-	settled     chan struct{} // closed when the socket is closed and nothing runs; nil if nobody waits
+	jid, lid     types.JID
+	pushName     string
+	isPaired     bool
+	isOpen       bool // a socket is open, or is not known to be closed
+	isBusy       bool // Connect or Disconnect runs; there is one at a time
+	mustReopen   bool
+	isLoginDue   bool // the server asked for the login before the pairing was known to be over
+	hasRestarted bool // the first login with new keys has begun
+	dials        int
+	connectedAt  time.Time
+	settled      chan struct{} // closed when the socket is closed and nothing runs; nil if nobody waits
 }
 
 // newLink makes the client of a device. It connects only when the session's loop says so.
@@ -114,10 +115,7 @@ func (l *link) suspect() {
 	s.mailbox.post(func() {
 		dial := l.dials
 		s.spawn.Go("ping", func() {
-			// The context covers the sending, too, which blocks when the other side does not read.
-			ctx, cancel := context.WithTimeout(l.ctx, s.timing.Pong)
-			defer cancel()
-			isAlive := engine.Ping(ctx, l.client, s.timing.Pong)
+			isAlive := l.ping()
 			l.isSuspect.Store(false)
 			s.mailbox.post(func() {
 				if !isAlive && l.dials == dial {
@@ -126,6 +124,14 @@ func (l *link) suspect() {
 			})
 		})
 	})
+}
+
+// ping has the socket that is open now prove that it is alive.
+func (l *link) ping() bool {
+	// The context covers the sending, too, which blocks when the other side does not read.
+	ctx, cancel := context.WithTimeout(l.ctx, l.session.timing.Pong)
+	defer cancel()
+	return engine.Ping(ctx, l.client, l.session.timing.Pong)
 }
 
 // close ends the client for good, off the loop, because closing a socket may take seconds.

@@ -186,7 +186,7 @@ func (s *session) publish() DeviceStatus {
 		status.JID, status.LID, status.PushName = s.link.jid.String(), s.link.lid.String(), s.link.pushName
 	}
 	status.Connected = s.state == StatusConnected
-	if status.Connected {
+	if status.Connected || s.view.status.Connected {
 		s.lastSeen = time.Now()
 	}
 	if !s.lastSeen.IsZero() {

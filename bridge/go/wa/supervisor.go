@@ -24,6 +24,8 @@ func (s *session) connect() DeviceStatus {
 			s.keep(condition{state: StatusNew})
 		}
 		s.setStatus(StatusConnecting, "")
+	} else if s.state == StatusDisconnected {
+		s.setStatus(StatusConnecting, s.reason)
 	}
 	if s.gate.isShut() && !s.isCanary && !s.link.isUp.Load() {
 		return s.connectOutdated()
@@ -124,11 +126,16 @@ func (s *session) dialled(l *link, err error) {
 	}
 }
 
-// watchLogin gives up on a socket that opened and never became a session of WhatsApp.
+// watchLogin gives up on a socket that opened and never became a session of WhatsApp, or, while there is
+// a pairing, never brought codes.
 func (s *session) watchLogin(l *link) {
 	dial := l.dials
 	s.after(s.timing.Login, func() {
-		if l.isPaired && l.dials == dial && s.state != StatusConnected {
+		isIdle := !l.isUp.Load()
+		if !l.isPaired {
+			isIdle = s.pairing.lacksCode()
+		}
+		if s.link == l && l.dials == dial && isIdle {
 			s.reopen(l, reasonLogin)
 		}
 	})
@@ -141,16 +148,11 @@ func (s *session) lost(l *link, reason string) {
 	}
 	l.isUp.Store(false)
 	l.isOpen = false
-	if !l.isPaired {
-		s.renewCodes()
-		s.reconcile()
-		return
-	}
 	s.rest(l, reason)
 	s.reconcile()
 }
 
-// reopen closes a socket that is of no use any more, and connects again after the back-off.
+// reopen closes a socket that is of no use any more, and connects again as after its loss.
 func (s *session) reopen(l *link, reason string) {
 	if s.link != l || !l.isOpen {
 		return
@@ -161,7 +163,12 @@ func (s *session) reopen(l *link, reason string) {
 	s.reconcile()
 }
 
+// rest waits for the back-off after a connection. A pairing goes on at once, as often as it may.
 func (s *session) rest(l *link, reason string) {
+	if !l.isPaired {
+		s.renewCodes()
+		return
+	}
 	if !s.isWanted || s.state == StatusOutdated {
 		return
 	}
