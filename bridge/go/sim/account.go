@@ -32,6 +32,7 @@ type ContactSpec struct {
 type GroupSpec struct {
 	JID     string `json:"jid"`
 	Subject string `json:"subject,omitempty"`
+	Size    int    `json:"size,omitempty"` // of its participants; not known if 0
 }
 
 // Spec describes a new account. What is empty is made up.
@@ -41,6 +42,10 @@ type Spec struct {
 	Name     string
 	Contacts []ContactSpec
 	Groups   []GroupSpec
+	// Chats are more conversations, with people who are not in the address book.
+	Chats Chats
+	// WithoutPairs keeps the pairs of phone numbers and LIDs out of the history.
+	WithoutPairs bool
 	// AppState is written by the phone, one patch for each collection, before anybody links.
 	AppState []CollectionMutation
 	// LIDMigrated makes the phone address users by their LID.
@@ -66,6 +71,7 @@ type Contact struct {
 type Group struct {
 	JID     types.JID `json:"jid"`
 	Subject string    `json:"subject"`
+	Size    int       `json:"size,omitempty"`
 }
 
 // Account is one WhatsApp account: the phone and the devices that are linked to it.
@@ -90,6 +96,11 @@ type Account struct {
 	nextKeyIndex uint32
 	forced       int32   // how many conflicts were made up
 	refusal      Refusal // of every login; none if the reason is 0
+	chats        Chats
+	withoutPairs bool
+	isSaveDue    bool
+	people       map[string]*endpoint.Endpoint // who has written, by phone number
+	unarchived   map[string]uint64             // chats that a message took out of the archive, and at which version
 }
 
 // AddAccount makes an account with a fresh phone.
@@ -131,12 +142,16 @@ func (s *Server) reserve(spec Spec) (*Account, error) {
 		}
 		a.contacts = append(a.contacts, contact)
 	}
+	if a.chats, err = s.directory.reserveCrowd(spec.Chats); err != nil {
+		return nil, err
+	}
+	a.withoutPairs = spec.WithoutPairs
 	for _, wanted := range spec.Groups {
 		jid, err := types.ParseJID(wanted.JID)
 		if err != nil || jid.Server != types.GroupServer || jid.User == "" {
 			return nil, fmt.Errorf("%w: %q is not the JID of a group", ErrNumber, wanted.JID)
 		}
-		a.groups = append(a.groups, Group{JID: jid, Subject: wanted.Subject})
+		a.groups = append(a.groups, Group{JID: jid, Subject: wanted.Subject, Size: wanted.Size})
 	}
 	s.accounts[pn.User] = a
 	return a, nil
@@ -147,6 +162,7 @@ func (s *Server) newAccount(pn, lid types.JID) *Account {
 		server: s, pn: pn, lid: lid, phone: endpoint.New(),
 		book:    syncd.New(syncd.Options{PageSize: s.options.PageSize, Lenient: s.options.Lenient}),
 		devices: map[uint16]*device{}, nextDevice: 1, nextKeyIndex: 1,
+		people: map[string]*endpoint.Endpoint{}, unarchived: map[string]uint64{},
 	}
 	a.ServeSnapshots(s.options.Snapshots)
 	return a

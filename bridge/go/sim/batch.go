@@ -12,6 +12,7 @@ import (
 type batch struct {
 	account *Account
 	changed bool // something that is kept across restarts
+	stale   bool // likewise, but it may be written later: who loses it is told something twice
 	out     []func()
 }
 
@@ -21,8 +22,11 @@ func (a *Account) update(change func(*batch)) {
 	defer a.mu.Unlock()
 	b := &batch{account: a}
 	change(b)
-	if b.changed {
+	switch {
+	case b.changed:
 		a.save()
+	case b.stale:
+		a.saveSoon()
 	}
 	for _, send := range b.out {
 		send()

@@ -9,7 +9,7 @@ import (
 	"wuts/sim/wire"
 )
 
-const confirmationsKept = 1000 // of each kind and device
+const confirmationsKept = 20_000 // of each kind and device
 
 // Confirmation is a receipt or an acknowledgement that a device sent.
 type Confirmation struct {

@@ -58,11 +58,12 @@ type device struct {
 	acks       []Confirmation
 }
 
-// message is a message of the phone, in clear, for the case that it has to be encrypted again.
+// message is a message to a device, in clear, for the case that it has to be encrypted again.
 type message struct {
-	id    string
-	plain []byte
-	tries int
+	id     string
+	plain  []byte
+	tries  int
+	origin *origin // nil: the own phone, to the device alone
 }
 
 // queued is a stanza that the device has not acknowledged yet.

@@ -29,6 +29,7 @@ type directory struct {
 	lids      map[string]string // by phone number
 	phones    map[string]string // by LID
 	nextPhone uint64
+	nextCrowd uint64
 	nextLID   uint64
 }
 
@@ -83,6 +84,27 @@ func (d *directory) freeLID() string {
 			return lid
 		}
 	}
+}
+
+// reserveCrowd gives the people of a crowd numbers that nobody has.
+func (d *directory) reserveCrowd(chats Chats) (Chats, error) {
+	if chats.Count < 0 || chats.Count > maxCrowd || chats.LIDs < 0 || chats.LIDs > chats.Count {
+		return chats, fmt.Errorf("%w: a crowd has up to %d people, of whom some have LIDs", ErrNumber, maxCrowd)
+	}
+	chats.First = d.nextCrowd
+	return chats, d.bindCrowd(chats)
+}
+
+// bindCrowd pairs the numbers of a crowd.
+func (d *directory) bindCrowd(chats Chats) error {
+	for i := range chats.Count {
+		pn, lid := chats.person(i)
+		if _, _, err := d.bind(pn.User, lid.User); err != nil {
+			return err
+		}
+	}
+	d.nextCrowd = max(d.nextCrowd, chats.First+uint64(chats.Count))
+	return nil
 }
 
 // lidOf returns the LID of a user's phone number, or the JID itself if it is not one.

@@ -3,10 +3,12 @@ package sim
 import (
 	"bytes"
 	"compress/zlib"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -14,13 +16,51 @@ import (
 // pairs of phone numbers and LIDs, and the names that people gave themselves. Clients other than
 // whatsmeow begin to synchronise the app state only when the first of them has come.
 func (a *Account) history() []*waE2E.ProtocolMessage {
-	bootstrap := &waHistorySync.HistorySync{
-		SyncType:                 waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
-		ChunkOrder:               proto.Uint32(1),
-		Progress:                 proto.Uint32(100),
-		Conversations:            a.conversations(),
-		PhoneNumberToLidMappings: a.lidMappings(),
+	var messages []*waE2E.ProtocolMessage
+	for _, chunk := range append(a.chatChunks(), a.nameChunk()) {
+		if message, err := a.historyMessage(chunk); err != nil {
+			a.server.log.Error("history_not_encoded", "error", err)
+		} else {
+			messages = append(messages, message)
+		}
 	}
+	return messages
+}
+
+// chatChunks splits the conversations; the first chunk has the pairs and the settings, and is there
+// also without any conversation.
+func (a *Account) chatChunks() []*waHistorySync.HistorySync {
+	size := a.chats.ChunkSize
+	if size <= 0 {
+		size = defaultChunkSize
+	}
+	parts := slices.Collect(slices.Chunk(a.conversations(), size))
+	if len(parts) == 0 {
+		parts = [][]*waHistorySync.Conversation{nil}
+	}
+	var chunks []*waHistorySync.HistorySync
+	for i, part := range parts {
+		kind := waHistorySync.HistorySync_RECENT
+		if i == 0 {
+			kind = waHistorySync.HistorySync_INITIAL_BOOTSTRAP
+		}
+		chunks = append(chunks, &waHistorySync.HistorySync{
+			SyncType: &kind, ChunkOrder: proto.Uint32(uint32(i + 1)),
+			Progress: proto.Uint32(uint32(100 * (i + 1) / len(parts))), Conversations: part,
+		})
+	}
+	if !a.withoutPairs {
+		chunks[0].PhoneNumberToLidMappings = a.lidMappings()
+	}
+	if a.migrated {
+		chunks[0].GlobalSettings = &waHistorySync.GlobalSettings{
+			ChatDbLidMigrationTimestamp: proto.Int64(time.Now().Unix()),
+		}
+	}
+	return chunks
+}
+
+func (a *Account) nameChunk() *waHistorySync.HistorySync {
 	names := &waHistorySync.HistorySync{
 		SyncType:   waHistorySync.HistorySync_PUSH_NAME.Enum(),
 		ChunkOrder: proto.Uint32(1),
@@ -31,49 +71,68 @@ func (a *Account) history() []*waE2E.ProtocolMessage {
 			ID: proto.String(contact.PN.String()), Pushname: proto.String(contact.Name),
 		})
 	}
-	messages := make([]*waE2E.ProtocolMessage, 0, 2)
-	for _, chunk := range []*waHistorySync.HistorySync{bootstrap, names} {
-		if message, err := historyMessage(chunk); err != nil {
-			a.server.log.Error("history_not_encoded", "error", err)
-		} else {
-			messages = append(messages, message)
-		}
-	}
-	return messages
+	return names
 }
 
 func (a *Account) conversations() []*waHistorySync.Conversation {
-	now := uint64(time.Now().Unix())
+	now := time.Now().UnixMilli()
 	var chats []*waHistorySync.Conversation
 	for _, contact := range a.contacts {
-		chats = append(chats, &waHistorySync.Conversation{
-			ID: proto.String(a.address(contact).String()), Name: proto.String(contact.Name),
-			ConversationTimestamp: &now, LastMsgTimestamp: &now, EndOfHistoryTransfer: proto.Bool(true),
-		})
+		chat := Chat{JID: a.address(contact).String(), Name: contact.Name, LastMessageAt: now, Text: Canary}
+		chats = append(chats, chat.conversation())
 	}
 	for _, group := range a.groups {
-		chats = append(chats, &waHistorySync.Conversation{
-			ID: proto.String(group.JID.String()), Name: proto.String(group.Subject),
-			ConversationTimestamp: &now, LastMsgTimestamp: &now, EndOfHistoryTransfer: proto.Bool(true),
-		})
+		chat := Chat{JID: group.JID.String(), Name: group.Subject, LastMessageAt: now}
+		chats = append(chats, chat.conversation())
+	}
+	for _, chat := range a.chats.all() {
+		if a.withoutPairs {
+			chat.PN, chat.LID = "", ""
+		}
+		chats = append(chats, chat.conversation())
 	}
 	return chats
 }
 
 func (a *Account) lidMappings() []*waHistorySync.PhoneNumberToLIDMapping {
-	mappings := []*waHistorySync.PhoneNumberToLIDMapping{{
-		PnJID: proto.String(a.pn.String()), LidJID: proto.String(a.lid.String()),
-	}}
-	for _, contact := range a.contacts {
+	var mappings []*waHistorySync.PhoneNumberToLIDMapping
+	pair := func(pn, lid types.JID) {
 		mappings = append(mappings, &waHistorySync.PhoneNumberToLIDMapping{
-			PnJID: proto.String(contact.PN.String()), LidJID: proto.String(contact.LID.String()),
+			PnJID: proto.String(pn.String()), LidJID: proto.String(lid.String()),
 		})
+	}
+	pair(a.pn, a.lid)
+	for _, contact := range a.contacts {
+		pair(contact.PN, contact.LID)
+	}
+	for i := range a.chats.Count {
+		pair(a.chats.person(i))
 	}
 	return mappings
 }
 
-// historyMessage puts a chunk into the message itself, so that no media server is needed.
-func historyMessage(chunk *waHistorySync.HistorySync) (*waE2E.ProtocolMessage, error) {
+// historyMessage puts a chunk into the message itself, or on the media host.
+func (a *Account) historyMessage(chunk *waHistorySync.HistorySync) (*waE2E.ProtocolMessage, error) {
+	packed, err := packChunk(chunk)
+	if err != nil {
+		return nil, err
+	}
+	kind := waE2E.HistorySyncType(chunk.GetSyncType())
+	notice := &waE2E.HistorySyncNotification{
+		SyncType: &kind, ChunkOrder: chunk.ChunkOrder, Progress: chunk.Progress,
+	}
+	if a.chats.Media {
+		err = a.server.media.PutHistory(a.pn.User, packed, notice)
+	} else {
+		notice.InitialHistBootstrapInlinePayload = packed
+	}
+	return &waE2E.ProtocolMessage{
+		Type:                    waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
+		HistorySyncNotification: notice,
+	}, err
+}
+
+func packChunk(chunk *waHistorySync.HistorySync) ([]byte, error) {
 	plain, err := proto.Marshal(chunk)
 	if err != nil {
 		return nil, err
@@ -86,12 +145,5 @@ func historyMessage(chunk *waHistorySync.HistorySync) (*waE2E.ProtocolMessage, e
 	if err = writer.Close(); err != nil {
 		return nil, err
 	}
-	kind := waE2E.HistorySyncType(chunk.GetSyncType())
-	return &waE2E.ProtocolMessage{
-		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
-		HistorySyncNotification: &waE2E.HistorySyncNotification{
-			SyncType: &kind, ChunkOrder: chunk.ChunkOrder, Progress: chunk.Progress,
-			InitialHistBootstrapInlinePayload: packed.Bytes(),
-		},
-	}, nil
+	return packed.Bytes(), nil
 }

@@ -56,7 +56,7 @@ func (s *stream) withDevice(change func(b *batch, d *device)) {
 func (s *stream) acknowledged(node *waBinary.Node) {
 	s.withDevice(func(b *batch, d *device) {
 		d.note(&d.acks, node)
-		b.changed = d.acknowledge(wire.Attr(*node, "id")) || b.changed
+		b.stale = d.acknowledge(wire.Attr(*node, "id")) || b.stale
 	})
 }
 
@@ -117,7 +117,7 @@ func (s *stream) receipt(node *waBinary.Node) {
 			}
 			return
 		}
-		b.changed = d.acknowledge(id) || b.changed
+		b.stale = d.acknowledge(id) || b.stale
 	})
 }
 
@@ -130,13 +130,14 @@ func (b *batch) again(d *device, receipt *waBinary.Node) error {
 	}
 	m.tries++
 	address := b.account.signalAddress(d.ID)
-	b.account.phone.Forget(address)
+	writer := b.writer(*m)
+	writer.Forget(address)
 	if keys, ok := receipt.GetOptionalChildByTag("keys"); ok {
 		bundle, err := readRetryKeys(receipt, keys)
 		if err != nil {
 			return err
 		}
-		if err = b.account.phone.Open(context.Background(), address, bundle); err != nil {
+		if err = writer.Open(context.Background(), address, bundle); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"wuts/sim/endpoint"
 	"wuts/sim/faults"
 	"wuts/sim/syncd"
 	"wuts/sim/wire"
@@ -131,14 +133,25 @@ func (b *batch) encrypt(d *device, m message) {
 		b.account.server.log.Error("message_not_encrypted", "device", d.ID, "error", err)
 		return
 	}
+	attrs := waBinary.Attrs{
+		"from": b.account.pn, "t": time.Now().Unix(), "type": "text",
+		"category": "peer", "notify": b.account.name,
+	}
+	if m.origin != nil {
+		attrs = maps.Clone(m.origin.attrs)
+	}
+	attrs["id"] = m.id
 	b.deliver(d, queued{ID: m.id, Coalesce: "message/" + m.id, Node: waBinary.Node{
-		Tag: "message",
-		Attrs: waBinary.Attrs{
-			"from": b.account.pn, "id": m.id, "t": time.Now().Unix(), "type": "text",
-			"category": "peer", "notify": b.account.name,
-		},
-		Content: []waBinary.Node{enc},
+		Tag: "message", Attrs: attrs, Content: []waBinary.Node{enc},
 	}})
+}
+
+// writer is who encrypts a message.
+func (b *batch) writer(m message) *endpoint.Endpoint {
+	if m.origin != nil {
+		return m.origin.endpoint
+	}
+	return b.account.phone
 }
 
 func (b *batch) seal(d *device, m message) (waBinary.Node, error) {
@@ -146,13 +159,14 @@ func (b *batch) seal(d *device, m message) (waBinary.Node, error) {
 	a := b.account
 	address := a.signalAddress(d.ID)
 	b.changed = true
-	if !a.phone.HasSession(address) {
-		if err := a.phone.Open(ctx, address, b.bundle(d)); err != nil {
+	writer := b.writer(m)
+	if !writer.HasSession(address) {
+		if err := writer.Open(ctx, address, b.bundle(d)); err != nil {
 			return waBinary.Node{}, err
 		}
 		b.askForPreKeys(d)
 	}
-	kind, body, err := a.phone.Encrypt(ctx, address, m.plain)
+	kind, body, err := writer.Encrypt(ctx, address, m.plain)
 	enc := waBinary.Node{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": kind}, Content: body}
 	if m.tries > 0 {
 		enc.Attrs["count"] = m.tries

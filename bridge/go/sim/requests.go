@@ -39,6 +39,7 @@ var requests = map[route]func(request){
 	{"w:m", "set", "media_conn"}:             answerMediaHosts,
 	{"blocklist", "get", ""}:                 answerBlocklist,
 	{"privacy", "get", "privacy"}:            answerPrivacy,
+	{"w:g2", "get", "participating"}:         listGroups,
 	{"privacy", "set", "tokens"}:             answerEmpty,
 	{"urn:xmpp:whatsapp:dirty", "set", ""}:   answerEmpty,
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -52,10 +53,31 @@ type savedAccount struct {
 	NextKeyIndex uint32             `json:"next_key_index"`
 	Forced       int32              `json:"forced"`
 	Refusal      Refusal            `json:"refusal,omitzero"`
+	Chats        Chats              `json:"chats,omitzero"`
+	WithoutPairs bool               `json:"without_pairs,omitempty"`
+}
+
+// saveDelay is how long what may be lost waits to be written together with more of its kind.
+const saveDelay = 500 * time.Millisecond
+
+// saveSoon writes the account after a while; its lock is held.
+func (a *Account) saveSoon() {
+	if a.server.state.path == "" || a.isSaveDue {
+		return
+	}
+	a.isSaveDue = true
+	a.server.after(saveDelay, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.isSaveDue {
+			a.save()
+		}
+	})
 }
 
 // save writes the account to the state file; its lock is held.
 func (a *Account) save() {
+	a.isSaveDue = false
 	if a.server.state.path == "" {
 		return
 	}
@@ -77,7 +99,7 @@ func (a *Account) encode() ([]byte, error) {
 		PN: a.pn, LID: a.lid, Name: a.name, Contacts: a.contacts, Groups: a.groups,
 		Migrated: a.migrated, Unarchive: a.unarchive, Phone: a.phone, Book: book,
 		NextDevice: a.nextDevice, NextKeyIndex: a.nextKeyIndex, Forced: a.forced,
-		Refusal: a.refusal,
+		Refusal: a.refusal, Chats: a.chats, WithoutPairs: a.withoutPairs,
 	}
 	for _, d := range a.sorted() {
 		saved.Devices = append(saved.Devices, d.deviceRecord)
@@ -206,6 +228,7 @@ func (s *Server) restoreAccount(text []byte) error {
 	a.name, a.contacts, a.groups, a.phone = saved.Name, saved.Contacts, saved.Groups, saved.Phone
 	a.migrated, a.unarchive, a.forced = saved.Migrated, saved.Unarchive, saved.Forced
 	a.nextDevice, a.nextKeyIndex, a.refusal = saved.NextDevice, saved.NextKeyIndex, saved.Refusal
+	a.chats, a.withoutPairs = saved.Chats, saved.WithoutPairs
 	for _, record := range saved.Devices {
 		if len(record.Noise) != 32 || len(record.Identity) != 32 {
 			return fmt.Errorf("device %d has keys of the wrong size", record.ID)
@@ -228,5 +251,5 @@ func (s *Server) adopt(a *Account) error {
 		}
 	}
 	s.accounts[a.pn.User] = a
-	return nil
+	return s.directory.bindCrowd(a.chats)
 }

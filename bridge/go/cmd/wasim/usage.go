@@ -15,8 +15,13 @@ Control API: JSON with the content type application/json; errors are {"error":te
 A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000…).
   GET    /v1/info                        root key and addresses
   POST   /v1/accounts                    {"pn"?,"lid"?,"name"?,"contacts":[{"pn"?,"lid"?,"name"}],
-                                          "groups":[{"jid","subject"}],"appstate":[mutation],
-                                          "lid_migrated"?,"unarchive_chats"?}
+                                          "groups":[{"jid","subject","size"?}],"appstate":[mutation],
+                                          "lid_migrated"?,"unarchive_chats"?,"without_pairs"?,
+                                          "chats":{"count"?,"lids"?,"list"?:[chat],"chunk_size"?,"media"?}}
+           chats are more conversations of the history: count people who are made up, the first lids of them
+           known by LID, and a list; media puts them on the media host. without_pairs keeps LIDs back.
+           chat: {"jid","lid"?,"pn"?,"name"?,"archived"?,"pinned"?,"muted_until"?,"unread_count"?,
+           "last_message_at"?,"text"?}, times in Unix milliseconds, muted_until -1 for ever
   GET    /v1/accounts, A                 accounts with their devices
   GET    A/pending                       codes that wait for a phone
   POST   A/scan?wait=5s                  {"qr":text} -> {"device":n}
@@ -30,6 +35,14 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
            {"archive":{"jid","archived"}}  {"pin":{"jid","pinned"}}  {"read":{"jid","read"}}
            {"mute":{"jid","muted","until"?}}  {"pushname":{"name"}}  {"contact":{"jid","name"}}
            mutation: {"collection","op":"set"|"remove","index":[text],"version"?,"value":{…}}
+  POST   A/messages                      {"from","chat"?,"text"?,"kind"?,"name"?,"at_ms"?,"paired"?,"count"?}
+           -> {"ids"}: somebody writes to the account, or to a group; kind is text, reaction or revoke;
+           paired lets the stanza tell the sender's other JID
+  POST   A/sent                          {"to","text"?,"count"?} -> {"ids"}: the phone writes
+  POST   A/groups                        {"what":"create"|"rename"|"leave","jid","subject"?,"size"?}
+  POST   A/pairs                         the phone tells all pairs of phone numbers and LIDs
+  GET    A/archived/JID                  {"archived"}: as the phone sees it; with unarchive_chats a message
+                                          takes a chat out of the archive, and no patch says so
   POST   A/snapshots                     {"on":true}: a first fetch gets a snapshot, not all patches
   GET    A/receipts, A/acks              what the devices confirmed since the start
   POST   A/keys/share, A/keys/rotate     send the app-state keys, or a new one

@@ -91,6 +91,8 @@ type newAccount struct {
 	AppState       []mutation        `json:"appstate"`
 	LIDMigrated    bool              `json:"lid_migrated"`
 	UnarchiveChats bool              `json:"unarchive_chats"`
+	Chats          sim.Chats         `json:"chats"`
+	WithoutPairs   bool              `json:"without_pairs"`
 }
 
 func (s *Server) addAccount(r *http.Request) (any, error) {
@@ -101,7 +103,7 @@ func (s *Server) addAccount(r *http.Request) (any, error) {
 	spec := sim.Spec{
 		PN: wanted.PN, LID: wanted.LID, Name: wanted.Name, Contacts: wanted.Contacts,
 		Groups: wanted.Groups, LIDMigrated: wanted.LIDMigrated,
-		UnarchiveChats: wanted.UnarchiveChats,
+		UnarchiveChats: wanted.UnarchiveChats, Chats: wanted.Chats, WithoutPairs: wanted.WithoutPairs,
 	}
 	for _, m := range wanted.AppState {
 		decoded, err := m.decode()

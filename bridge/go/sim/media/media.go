@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"go.mau.fi/util/random"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/util/cbcutil"
 	"go.mau.fi/whatsmeow/util/hkdfutil"
@@ -26,6 +27,7 @@ const (
 	Host = "mmg.whatsapp.net"
 
 	appStateInfo = "WhatsApp App State Keys"
+	historyInfo  = "WhatsApp History Keys"
 	macLength    = 10
 	maxFiles     = 1000
 )
@@ -57,8 +59,24 @@ func New() *Store { return &Store{files: map[string]file{}} }
 
 // PutAppState encrypts and stores a blob of an account's app state.
 func (s *Store) PutAppState(owner string, plain []byte) (*waServerSync.ExternalBlobReference, error) {
+	return s.seal(owner, appStateInfo, plain)
+}
+
+// PutHistory encrypts and stores a chunk of an account's history, and lets the notice point to it.
+func (s *Store) PutHistory(owner string, plain []byte, notice *waE2E.HistorySyncNotification) error {
+	blob, err := s.seal(owner, historyInfo, plain)
+	if err != nil {
+		return err
+	}
+	notice.MediaKey, notice.DirectPath = blob.GetMediaKey(), blob.DirectPath
+	notice.FileSHA256, notice.FileEncSHA256 = blob.GetFileSHA256(), blob.GetFileEncSHA256()
+	notice.FileLength = proto.Uint64(uint64(len(plain)))
+	return nil
+}
+
+func (s *Store) seal(owner, info string, plain []byte) (*waServerSync.ExternalBlobReference, error) {
 	mediaKey := random.Bytes(32)
-	expanded := hkdfutil.SHA256(mediaKey, nil, []byte(appStateInfo), 112)
+	expanded := hkdfutil.SHA256(mediaKey, nil, []byte(info), 112)
 	iv, cipherKey, macKey := expanded[:16], expanded[16:48], expanded[48:80]
 	data, err := cbcutil.Encrypt(cipherKey, iv, plain)
 	if err != nil {
