@@ -11,7 +11,7 @@ from typing import Any
 
 from sessions.deadline import Deadline
 from sessions.environment import Environment
-from sessions.errors import DeviceNotFound
+from sessions.errors import DeviceNotFound, DeviceNotLinked
 from sessions.observations import Observation
 from sessions.states import DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
@@ -56,10 +56,15 @@ class Connections:
         return session.control(run, deadline)
 
     def log_out(self, device: Device, deadline: Deadline) -> bool:
-        """Erase the keys of a device; returns whether WhatsApp confirmed it."""
+        """Erase the keys of a device; returns whether WhatsApp confirmed it.
+
+        Raises DeviceNotLinked for one without keys, whose pairing, if any, goes on.
+        """
         session = self._environment.registry.session_of(device)
 
         def run(until: Deadline) -> bool:
+            if "jid" not in session.call("device.status", until):
+                raise DeviceNotLinked
             unwanted = self._want(device, DesiredState.OFFLINE)
             result = session.call("device.logout", until)
             self._note(unwanted, session.call("device.status", until))

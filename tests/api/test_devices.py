@@ -282,6 +282,17 @@ def test_logout_without_keys(caller: Caller) -> None:
     assert (answer.status_code, answer.get_json()["error_code"]) == (409, "DEVICE_NOT_LINKED")
 
 
+def test_logout_during_a_pairing(caller: Caller, bridge: FakeBridge) -> None:
+    """It changes nothing: the code on show still links the device, also for the next process."""
+    device = caller.create_device()
+    caller.get("/qr")
+    answer = caller.post("/logout")
+    assert (answer.status_code, answer.get_json()["error_code"]) == (409, "DEVICE_NOT_LINKED")
+    assert caller.get("/qr/status").get_json()["data"]["state"] == "waiting"
+    bridge.link(device)
+    assert caller.get("/status?wait=25&until=connected").get_json()["data"]["connected"] is True
+
+
 @pytest.mark.parametrize(
     ("code", "status", "error_code"),
     [

@@ -55,12 +55,10 @@ func (s *session) part(l *link, timeout time.Duration) <-chan parting {
 	return parted
 }
 
-// leave takes the link out of the session, so that nothing else touches it.
+// leave takes the link out of the session, so that nothing else touches it. One that is still being paired
+// is left alone: there is nothing to log out of.
 func (s *session) leave() (*link, error) {
-	if s.link != nil && !s.link.isPaired {
-		s.endPairing(pairingFailed, reasonCancelled)
-	}
-	if s.link == nil || s.leaving != nil {
+	if s.link == nil || !s.link.isPaired || s.leaving != nil {
 		return nil, ErrDeviceNotLinked
 	}
 	l := s.link

@@ -227,3 +227,20 @@ func TestStoppedSessionDoesNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A device that is being paired has nothing to log out of, and its pairing goes on.
+func TestLogoutLeavesAPairingAlone(t *testing.T) {
+	b := openBridge(t, simulatedConfig(t, wasimtest.New(t)))
+	key := newKey(t, b)
+	before, err := b.QR(within(t), key, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Logout(within(t), key); !errors.Is(err, ErrDeviceNotLinked) {
+		t.Errorf("logout gets %v", err)
+	}
+	after, err := b.QR(within(t), key, false)
+	if err != nil || after.Code != before.Code || !after.Cached {
+		t.Errorf("the code on show is %+v, %v", after, err)
+	}
+}
