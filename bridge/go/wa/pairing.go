@@ -62,6 +62,14 @@ func (p *pairing) failure() error {
 	return ErrPairingEnded
 }
 
+func (p *pairing) isLinking() bool {
+	return p != nil && p.state == pairingLinking
+}
+
+func (p *pairing) lacksCode() bool {
+	return p != nil && p.state == pairingWaiting && p.code == ""
+}
+
 func (p *pairing) status() PairingStatus {
 	if p == nil {
 		return PairingStatus{State: pairingNone}
@@ -239,21 +247,21 @@ func (s *session) paired(l *link, event *events.PairSuccess) {
 	}
 }
 
-// login makes the first connection with new keys, or a new one when the server asks for it later on.
+// login makes the first connection with new keys at once. When the server asks for another one later on
+// that is like any other end of a connection.
 func (s *session) login(l *link) {
 	if s.link != l || !l.isOpen {
 		return
 	}
-	if !l.isPaired {
+	switch {
+	case !l.isPaired:
 		l.isLoginDue = true
-		return
-	}
-	if s.state == StatusConnected {
+	case !s.pairing.isLinking() || l.hasRestarted:
 		s.reopen(l, reasonStreamError)
-		return
+	default:
+		l.mustReopen, l.hasRestarted = true, true
+		s.reconcile()
 	}
-	l.mustReopen = true
-	s.reconcile()
 }
 
 func pairErrorReason(err error) string {
