@@ -1,6 +1,6 @@
 """The use cases of chats.
 
-They raise InvalidInput, and what `Devices.choose`, the admission and the session raise.
+They raise InvalidInput, and what `Choices.choose`, the admission and the session raise.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from sessions.addresses import Address, AddressBook
 from sessions.app_state import Mutation
+from sessions.choices import Choices
 from sessions.deadline import Deadline
-from sessions.devices import Devices
 from sessions.environment import Environment
 from sessions.errors import DeviceError, InvalidInput, Problem, ServiceError
 from sessions.jid import parse_chat_jid
@@ -44,9 +44,9 @@ class Chats:
     Each change returns the normalised JID once the server has accepted it.
     """
 
-    def __init__(self, environment: Environment, devices: Devices, *, book: AddressBook) -> None:
+    def __init__(self, environment: Environment, choices: Choices, *, book: AddressBook) -> None:
         self._environment = environment
-        self._devices = devices
+        self._choices = choices
         self._book = book
 
     def archive(  # noqa: PLR0913 - one name for each part of the request
@@ -82,9 +82,9 @@ class Chats:
         jids = list(dict.fromkeys(named))
         change = self._archive(archived=archived, given=None)
         with self._environment.admission.command():
-            device = self._devices.choose(principal, device_id)
-            session = self._environment.registry.session_of(device)
-            sets = [change.build(known) for known in self._book(device.key, jids)]
+            device = self._choices.choose(principal, device_id)
+            session = self._environment.registry.find(device)
+            sets = [change.build(known) for known in self._book(device, jids)]
             errors = session.apply_all(change.collection, sets, deadline=deadline)
         _raise_common(errors)
         outcomes = dict(zip(jids, errors, strict=True))
@@ -169,9 +169,9 @@ class Chats:
     ) -> str:
         jid = parse_chat_jid(chat_jid)
         with self._environment.admission.command():
-            device = self._devices.choose(principal, device_id)
-            session = self._environment.registry.session_of(device)
-            [known] = self._book(device.key, [jid])
+            device = self._choices.choose(principal, device_id)
+            session = self._environment.registry.find(device)
+            [known] = self._book(device, [jid])
             session.apply(change.collection, change.build(known), deadline=deadline)
         return jid
 

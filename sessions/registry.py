@@ -12,7 +12,7 @@ from typing import Any
 from sessions.deadline import Deadline
 from sessions.errors import DeviceNotFound
 from sessions.session import Machinery, Session
-from sessions.states import Device
+from sessions.states import Device, DeviceKey
 
 
 class Registry:
@@ -25,18 +25,22 @@ class Registry:
         self._retired: set[str] = set()
 
     def session_of(self, device: Device) -> Session:
-        """Return the session that drives the device.
+        """Return the session that drives the device; raises what `find` raises."""
+        return self.find(device.key)
+
+    def find(self, key: DeviceKey) -> Session:
+        """Return the session that drives the device of that name.
 
         This is the one place that decides who owns a device: this process owns every one of them.
         Raises DeviceNotFound when it was erased since it was read.
         """
         with self._lock:
-            if device.id in self._retired:
+            if key.device_id in self._retired:
                 raise DeviceNotFound
-            session = self._sessions.get(device.id)
+            session = self._sessions.get(key.device_id)
             if session is None:
-                session = Session(device.tenant_id, device.id, machinery=self._machinery)
-                self._sessions[device.id] = session
+                session = Session(key.tenant_id, key.device_id, machinery=self._machinery)
+                self._sessions[key.device_id] = session
             return session
 
     def notify(self, device_id: str) -> None:

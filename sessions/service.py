@@ -14,6 +14,7 @@ from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
 from sessions.chats import Chats
+from sessions.choices import Choices
 from sessions.collections import Collections
 from sessions.collector import ServiceCollector
 from sessions.config import ServiceConfig
@@ -74,7 +75,11 @@ class Service:
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
-        self.chats = Chats(environment, self.devices, book=address_as_given)
+        self.chats = Chats(
+            environment,
+            Choices(environment.database, self.devices),
+            book=address_as_given,
+        )
         self.collections = Collections(environment, self.devices)
         self._environment = environment
         self._room = room

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 from sessions.errors import InvalidInput, Problem, QuotaExceeded, TokenNotFound, Unauthorized
 from sessions.paging import Page, PageRequest
 from sessions.principals import IssuedToken, Principal, Scope, Token
+from sessions.recent import Recent
 from sessions.store import tokens as rows
 from sessions.store import users as user_rows
 from sessions.store.database import Database
@@ -29,6 +30,7 @@ class Tokens:
     def __init__(self, database: Database, now: WallClock) -> None:
         self._database = database
         self._now = now
+        self._recent: Recent[bytes, rows.FoundToken] = Recent(lambda: database.membership)
 
     def authenticate(self, text: str) -> Principal:
         """Return whose token it is. Raises Unauthorized."""
@@ -36,14 +38,18 @@ class Tokens:
         if not _TOKEN.fullmatch(token):
             raise Unauthorized
         digest = _digest(token)
-        with self._database.read() as transaction:
-            found = rows.find(transaction, digest)
-        if found is None or not hmac.compare_digest(found.digest, digest):
-            raise Unauthorized
+        found = self._recent.get(digest, lambda: self._find(digest))
         expires_at = found.principal.expires_at
         if expires_at is not None and expires_at <= self._now():
             raise Unauthorized
         return found.principal
+
+    def _find(self, digest: bytes) -> rows.FoundToken:
+        with self._database.read() as transaction:
+            found = rows.find(transaction, digest)
+        if found is None or not hmac.compare_digest(found.digest, digest):
+            raise Unauthorized
+        return found
 
     def create(
         self,

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, Update, create_engine, event, exc
 from sqlalchemy.orm import Session as Transaction
+from sqlalchemy.sql.dml import UpdateBase
 
 from sessions.errors import StorageUnavailable
 from sessions.store.migrations import migrate
+from sessions.store.models import DeviceRow, TenantRow, TokenRow, UserRow
 
 _QUEUE_SECONDS = 3
 _LOCK_SECONDS = 2
@@ -32,6 +34,8 @@ _PRAGMAS = (
     # What is deleted is overwritten, not just left out.
     "PRAGMA secure_delete=ON",
 )
+_PEOPLE = frozenset(row.__tablename__ for row in (TenantRow, UserRow, TokenRow))
+_MEMBERSHIP = "changes_membership"
 # A statement that doesn't fit the schema, or a row that breaks a rule, is a defect of ours.
 _DEFECTS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 
@@ -46,6 +50,15 @@ class Database:
         self._readers: Engine | None = None
         self._writer: Engine | None = None
         self._is_writable = True
+        self._membership = object()
+
+    @property
+    def membership(self) -> object:
+        """Another object after every commit that changed who there is, or which devices there are.
+
+        Whatever was read of tenants, users, tokens and owners of devices holds as long as this one.
+        """
+        return self._membership
 
     @property
     def is_writable(self) -> bool:
@@ -57,6 +70,7 @@ class Database:
         # Made here so that it is the owner's alone; SQLite gives its side files the same mode.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         writer = _create_engine(self.path, connections=1).execution_options(immediate=True)
+        event.listen(writer, "before_execute", _note_membership)
         try:
             with _translated(), writer.connect() as connection:
                 migrate(connection)
@@ -90,10 +104,14 @@ class Database:
                 transaction.begin(),
             ):
                 yield transaction
+                transaction.flush()
+                is_changed = transaction.connection().info.pop(_MEMBERSHIP, False)
         except StorageUnavailable:
             self._is_writable = False
             raise
         self._is_writable = True
+        if is_changed:
+            self._membership = object()
 
     def empty_log(self) -> None:
         """Empty the write-ahead log, in which what was erased can still be read.
@@ -116,6 +134,17 @@ class Database:
         except StorageUnavailable:
             return False
         return True
+
+
+def _note_membership(connection: Connection, statement: Any, *_: Any) -> None:
+    """Mark the transaction when a statement changes who there is, or which devices there are."""
+    if not isinstance(statement, UpdateBase):
+        return
+    table: Any = statement.table
+    # What is observed of a device changes all the time; whose it is, never.
+    is_of_device = table.name == DeviceRow.__tablename__ and not isinstance(statement, Update)
+    if table.name in _PEOPLE or is_of_device:
+        connection.info[_MEMBERSHIP] = True
 
 
 def _opened(engine: Engine | None) -> Engine:
