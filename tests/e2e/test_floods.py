@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.processes import wait_for
+from app.processes import wait_for, wait_ready
 from tests.support.service import Caller, Service, free_port, running_service
 from tests.support.simulator import Phone, Simulator
 
@@ -131,9 +131,14 @@ def test_reload_under_load(guarded: Service, phone: Phone) -> None:
     assert hung_up
     assert 200 in outcomes[:40]
     assert set(outcomes) <= {200, 503, 504, None}
+
+    def booted() -> bool | None:
+        return guarded.logs().count('"Booting worker') == 2 or None
+
+    wait_for(booted, seconds=40, what="the new worker", child=guarded.child)
+    wait_ready(guarded.child, guarded.url)
     caller.wait_usable()
     assert caller.archive(CHAT).status_code == 200
-    assert guarded.logs().count('"Booting worker') == 2
 
 
 def test_locked_database(guarded: Service, phone: Phone) -> None:
