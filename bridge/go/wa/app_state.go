@@ -112,6 +112,7 @@ type changeData struct {
 // onChange queues a change of the app state. The engine holds the device's turn meanwhile, so a full
 // queue slows the device down and loses nothing.
 func (l *link) onChange(change engine.Change) {
+	l.feed.noteChange(change)
 	data := changeData{
 		Collection: string(change.Collection), Version: change.Version, Operation: "set",
 		Index: change.Index, Full: change.Full, Own: change.Own, Last: change.Last,

@@ -28,7 +28,8 @@ type Bridge struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	counters counters
+	counters  counters
+	histories chan struct{}
 
 	mu      sync.Mutex
 	tenants map[string]*tenant
@@ -53,6 +54,8 @@ func Open(ctx context.Context, config Config) (*Bridge, error) {
 		http:    config.Network.newHTTPClient(),
 		gate:    newVersionGate(config.Timing),
 		tenants: map[string]*tenant{},
+
+		histories: make(chan struct{}, historiesAtOnce),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.queue = newQueue(config.SpoolLimit, b.release)

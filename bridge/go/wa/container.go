@@ -35,6 +35,7 @@ func (c deviceContainer) PutDevice(ctx context.Context, device *store.Device) er
 	if isNew {
 		c.link.install()
 	}
+	c.link.feed.noteMigration(device)
 	name, lid := device.PushName, device.LID
 	c.link.session.mailbox.post(func() { c.link.session.renamed(c.link, name, lid) })
 	return nil

@@ -11,9 +11,9 @@ import (
 // maxKeepAliveErrors is how many unanswered pings in a row make a connection a dead one.
 const maxKeepAliveErrors = 2
 
-// handle takes whatsmeow's events. It reports whether the stanza may be acknowledged; so far nothing
-// that WhatsApp wouldn't repeat is made of one. Messages are dropped here: their content is not kept.
-// Only the phone's own copies of collections, which come in messages, are handed to the engine.
+// handle takes whatsmeow's events. It reports whether the stanza may be acknowledged: what WhatsApp
+// won't repeat has to be spooled by then. The phone's own copies of collections, which come in messages,
+// are handed to the engine.
 func (l *link) handle(raw any) bool {
 	s := l.session
 	switch event := raw.(type) {
@@ -29,6 +29,11 @@ func (l *link) handle(raw any) bool {
 		s.mailbox.post(func() { s.login(l) })
 	case *events.Message:
 		l.takeCopies(event)
+		return l.feed == nil || l.feed.message(event)
+	case *events.JoinedGroup:
+		return l.feed == nil || l.feed.joined(event)
+	case *events.GroupInfo:
+		return l.feed == nil || l.feed.regrouped(event)
 	default:
 		l.handleConnection(raw)
 	}
@@ -95,6 +100,7 @@ func (s *session) loggedIn(l *link) {
 	}
 	s.setStatus(StatusConnected, "")
 	l.engine.Connected()
+	l.feed.connected()
 	if s.gate.accept() {
 		s.spawn.Go("announce version", s.onVersion)
 	}

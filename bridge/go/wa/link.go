@@ -21,6 +21,7 @@ type link struct {
 	device  *store.Device
 	client  *whatsmeow.Client
 	engine  *engine.Engine // nil until the device has its stores
+	feed    *feed          // likewise
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -84,7 +85,9 @@ func (l *link) install() {
 		Log:      s.log,
 		Counters: &s.counters.engine,
 	})
+	l.feed = newFeed(l)
 	s.spawn.Go("engine", func() { l.engine.Run(l.ctx) })
+	s.spawn.Go("history", l.feed.runHistory)
 }
 
 // wire answers whether there is a connection without waiting for a client that is just dialling, and

@@ -22,6 +22,7 @@ const (
 	reasonKeepAlive     = "keepalive_timeout"
 	reasonQueueFull     = "event_queue_full"
 	reasonStreamError   = "stream_error"
+	reasonStorage       = "storage_failed"
 	reasonKeysMissing   = "keys_missing"
 	reasonLoggingOut    = "logging_out"
 	reasonOutdated      = "client_outdated"
@@ -41,6 +42,7 @@ type session struct {
 	gate      *versionGate
 	onVersion func() // the server takes a version that it had refused
 	mailbox   *mailbox
+	histories chan struct{}   // a place in it lets one read a history; it is the whole process's
 	process   context.Context // ends with the bridge
 	ctx       context.Context
 	cancel    context.CancelFunc
@@ -79,6 +81,7 @@ func (b *Bridge) newSession(t *tenant, row deviceRow) (*session, error) {
 		counters:  &b.counters,
 		log:       t.log.With("device_id", row.deviceID),
 		mailbox:   newMailbox(),
+		histories: b.histories,
 		process:   b.ctx,
 		condition: row.condition,
 		gate:      b.gate,
@@ -115,6 +118,10 @@ func (s *session) load(row deviceRow) error {
 		s.state, s.reason = StatusDisconnected, reasonNotStarted
 	}
 	s.link = s.newLink(device)
+	if err := s.link.feed.loadSettings(s.ctx); err != nil {
+		s.link.close()
+		return err
+	}
 	statuses, err := s.link.engine.Statuses(s.ctx)
 	if err != nil {
 		s.link.close()
@@ -183,6 +190,8 @@ func (s *session) publish() DeviceStatus {
 	if s.link != nil && s.link.isPaired {
 		published.link = s.link
 		status.AppState = s.link.collections.worst()
+		status.LIDMigrated = s.link.feed.settings.lidMigrated.Load()
+		status.UnarchiveChats = s.link.feed.settings.unarchiveChats.Load()
 		status.JID, status.LID, status.PushName = s.link.jid.String(), s.link.lid.String(), s.link.pushName
 	}
 	status.Connected = s.state == StatusConnected

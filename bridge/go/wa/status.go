@@ -36,7 +36,10 @@ type DeviceStatus struct {
 	Connected   bool   `json:"connected"`
 	LastSeenAt  int64  `json:"last_seen_at,omitempty"`
 	BannedUntil int64  `json:"banned_until,omitempty"`
-	AppState    string `json:"app_state"`
+	// What the phone has set; nil if it is not known.
+	LIDMigrated    *bool  `json:"lid_migrated,omitempty"`
+	UnarchiveChats *bool  `json:"unarchive_chats,omitempty"`
+	AppState       string `json:"app_state"`
 }
 
 // refusal is why a device in this status can't be asked for anything; nil if it may be, or become so.

@@ -119,6 +119,8 @@ func upgradeOwnTables(ctx context.Context, db *dbutil.Database) error {
 	table := dbutil.BuildUpgradeTable().
 		WithRaw(0, 1, 1, "Keep devices and the spool", dbutil.TxnModeOn, execute(ownTables)).
 		WithRaw(1, 2, 1, "Keep the end of bans", dbutil.TxnModeOn, execute(addBannedUntil)).
+		WithRaw(2, 3, 1, "Keep notices of history", dbutil.TxnModeOn, execute(historyTable)).
+		WithRaw(3, 4, 1, "Keep the phone's settings", dbutil.TxnModeOn, execute(settingsTable)).
 		Finish()
 	return db.Child("wuts_schema", table, nil).Upgrade(ctx)
 }

@@ -95,6 +95,20 @@ func Ping(ctx context.Context, client *whatsmeow.Client, timeout time.Duration) 
 	return err == nil || errors.As(err, &refused)
 }
 
+// JoinedGroups asks for the groups that the account is in, without their participants.
+func JoinedGroups(
+	ctx context.Context, client *whatsmeow.Client, timeout time.Duration,
+) (*waBinary.Node, error) {
+	return client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:g2",
+		Type:      "get",
+		To:        types.GroupServerJID,
+		Timeout:   timeout,
+		NoRetry:   true,
+		Content:   []waBinary.Node{{Tag: "participating"}},
+	})
+}
+
 // Dispatch keeps push names, contacts and settings as whatsmeow does. Like it, it stays silent
 // about the mutations of a full sync unless the client wants them.
 func (w clientWire) Dispatch(
