@@ -43,22 +43,32 @@ class MasterToken:
 
     def __init__(self) -> None:
         self._text: str | None = None
+        self._digest = b""
+        self._log_key = b""
 
     def set(self, text: str) -> None:
         """Learn the token."""
         self._text = text
+        self._digest = _digest(text)
+        self._log_key = self.derive_key("log")
 
     def forget(self) -> None:
         """Know no token; nothing matches it then."""
         self._text = None
+        self._log_key = b""
 
     def matches(self, text: str) -> bool:
         """Compare in constant time."""
-        return self._text is not None and hmac.compare_digest(_digest(text), _digest(self._text))
+        return self._text is not None and hmac.compare_digest(_digest(text), self._digest)
 
     def derive_key(self, purpose: str) -> bytes:
         """Derive a key that tells nothing about the token, for one purpose."""
         return hmac.digest((self._text or "").encode(), purpose.encode(), "sha256")
+
+    @property
+    def log_key(self) -> bytes:
+        """The key for "log", at hand: every request's line needs it."""
+        return self._log_key
 
 
 class Authenticator:

@@ -27,6 +27,7 @@ def configure_logging(level: str) -> None:
             ],
         )
     )
+    _record_only_what_is_shown()
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
@@ -38,6 +39,12 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _record_only_what_is_shown() -> None:
+    """Leave out of each record what no line shows, as the standard library's manual advises."""
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _common_processors() -> list[Processor]:

@@ -116,14 +116,16 @@ class Merger:
 
     def __init__(self) -> None:
         self._chats: dict[str, list[MutationRequest]] = {}
+        self._held = 0
 
     def add(self, request: MutationRequest) -> None:
         """Take a request in, beside those for the same chat that wait already."""
         earlier = self._chats.get(request.chat_jid, [])
         if not _waiting_in(earlier):
-            self._chats.pop(request.chat_jid, None)
+            self._held -= len(self._chats.pop(request.chat_jid, ()))
         # A chat that is changed again and again keeps its turn.
         self._chats.setdefault(request.chat_jid, []).append(request)
+        self._held += 1
 
     def take(self) -> Patch | None:
         """Give the next patch: the sets in order, as many as fit."""
@@ -135,6 +137,7 @@ class Merger:
             if room < 0:
                 break
             del self._chats[chat_jid]
+            self._held -= len(requests)
             if one.requests:
                 taken.append(one)
         if not taken:
@@ -145,6 +148,10 @@ class Merger:
             deadline=max(request.deadline for request in members),
             arrived_at=min(request.arrived_at for request in members),
         )
+
+    def held(self) -> int:
+        """Count the requests inside, those included that have left."""
+        return self._held
 
     def waiting(self) -> int:
         """Count the requests that wait."""

@@ -55,6 +55,10 @@ class Queue(Protocol[Request_contra, Job_co]):
         """Give the next job, leaving out what nobody waits for any more."""
         ...
 
+    def held(self) -> int:
+        """Count the requests inside, those included that nobody waits for any more."""
+        ...
+
     def waiting(self) -> int:
         """Count the requests that somebody still waits for."""
         ...
@@ -92,7 +96,9 @@ class Lane(Generic[Request, JobType]):
         Raises DeviceBusy when too many wait, ShuttingDown when stopped.
         """
         with self._lock:
-            if self._queue.waiting() + len(requests) > self._limit:
+            room = self._limit - len(requests)
+            # Those who still wait are counted only if it matters: that takes a look at each.
+            if self._queue.held() > room and self._queue.waiting() > room:
                 raise DeviceBusy
             for request in requests:
                 self._queue.add(request)
@@ -167,6 +173,10 @@ class CommandQueue:
         """Take the first command that somebody waits for."""
         self._drop_unwaited()
         return self._commands.popleft() if self._commands else None
+
+    def held(self) -> int:
+        """Count the commands inside."""
+        return len(self._commands)
 
     def waiting(self) -> int:
         """Count the commands that somebody waits for."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from sessions.deadline import Deadline
@@ -19,40 +19,47 @@ T = TypeVar("T")
 
 
 class Waiter(Generic[T]):
-    """One request's wait for one outcome. The first outcome stands; later ones are ignored."""
+    """One thread's wait for one outcome. The first outcome stands; later ones are ignored."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._settled = Event()
+        # Held until there is an outcome. An Event does the same at many times the price.
+        self._closed = Lock()
+        self._closed.acquire()
+        self._is_settled = False
         self._value: list[T] = []
         self._error: ServiceError | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether an outcome is there, so that nobody waits for another one."""
-        return self._settled.is_set()
+        return self._is_settled
 
     def succeed(self, value: T) -> None:
         """Give the wait its result."""
         with self._lock:
-            if not self._settled.is_set():
+            if not self._is_settled:
                 self._value.append(value)
-                self._settled.set()
+                self._settle()
 
     def fail(self, error: ServiceError) -> None:
         """End the wait with an error, to be raised in the waiting thread and nowhere else."""
         with self._lock:
-            if not self._settled.is_set():
+            if not self._is_settled:
                 self._error = error
-                self._settled.set()
+                self._settle()
 
     def wait(self, deadline: Deadline) -> T:
         """Return the result or raise the error; raises DeviceTimeout when neither came in time."""
-        if not self._settled.wait(deadline.remaining()):
+        if not self._is_settled and not self._closed.acquire(timeout=deadline.remaining()):
             self.fail(DeviceTimeout())
         if self._error is not None:
             raise self._error
         return self._value[0]
+
+    def _settle(self) -> None:
+        self._is_settled = True
+        self._closed.release()
 
     def error_of_wait(self, deadline: Deadline) -> ServiceError | None:
         """Wait as `wait` does; returns the error instead of raising it, None for success."""

@@ -103,6 +103,7 @@ class Merging(RuleBasedStateMachine):
             flying = [r for one in self.flying.sets for r in one.requests] if self.flying else []
             on_the_way = sum(not request.waiter.is_settled for request in flying)
             assert self.merger.waiting() + on_the_way == len(self.waiting)
+            assert self.merger.held() == sum(map(len, self.merger._chats.values()))
 
     @invariant()
     def the_server_has_what_one_after_the_other_would_give(self) -> None:
