@@ -30,6 +30,23 @@ class BridgeCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+_FINAL = {
+    BridgeCode.INVALID_ARGUMENT,
+    BridgeCode.UNKNOWN_METHOD,
+    BridgeCode.DEVICE_NOT_FOUND,
+    BridgeCode.DEVICE_NOT_LINKED,
+    BridgeCode.DEVICE_ALREADY_LINKED,
+    BridgeCode.DEVICE_LOGGED_OUT,
+    BridgeCode.DEVICE_REPLACED,
+    BridgeCode.DEVICE_BANNED,
+    BridgeCode.DEVICE_OUTDATED,
+    BridgeCode.APP_STATE_BROKEN,
+    BridgeCode.SERVER_REFUSED,
+    BridgeCode.INTERNAL,
+}
+RETRYABLE = frozenset(BridgeCode) - _FINAL
+
+
 class BridgeError(Exception):
     """A bridge call that did not succeed.
 

@@ -18,7 +18,7 @@ from threading import Condition
 from types import MappingProxyType
 from typing import Any
 
-from bridge.errors import BridgeCode, BridgeError
+from bridge.errors import RETRYABLE, BridgeCode, BridgeError
 from bridge.fake_devices import STATUSES, FakeDevice
 from bridge.fake_gates import Gate
 from bridge.interface import Event, EventBatch
@@ -38,6 +38,7 @@ _STILL = (
     "wedged",
     "logouts_after_write",
 )
+_MAY_SEND = {"device.logout", "device.erase", "app_state.apply", "tenant.erase"}
 _START_FIELDS = {"devices_dir", "network", "os_name", "wa_version", "spool_limit", "log_level"}
 
 
@@ -84,14 +85,15 @@ class FakeBridge:
             self._check_running()
             gate = self._gates.get(method)
         if timeout_ms <= 0:
-            raise BridgeError(BridgeCode.DEADLINE_EXCEEDED, "no time left", retryable=True)
+            raise BridgeError(BridgeCode.INVALID_ARGUMENT, "the timeout is not positive")
         if gate is not None and not gate.pass_through(timeout_ms / 1000):
             raise BridgeError(_timeout_of(method), "the deadline passed", retryable=True)
         with self._condition:
             self._check_running()
             failures = self._failures.get(method)
             if failures:
-                raise BridgeError(failures.popleft(), "as the test wants it")
+                code = failures.popleft()
+                raise BridgeError(code, "as the test wants it", retryable=code in RETRYABLE)
             return self._run(method, dict(params))
 
     def next_events(self, ack: int, *, timeout_ms: int) -> EventBatch:
@@ -250,7 +252,7 @@ class FakeBridge:
         }
 
     def _find(self, device_id: str) -> FakeDevice:
-        return next(device for key, device in self._devices.items() if key[1] == device_id)
+        return {key[1]: device for key, device in self._devices.items()}[device_id]
 
     def _emit(self, device: FakeDevice, kind: str, data: Mapping[str, Any]) -> None:
         spool_id = None
@@ -271,8 +273,7 @@ def _show_code(device: FakeDevice, *, refresh: bool = False) -> Mapping[str, Any
 
 
 def _timeout_of(method: str) -> BridgeCode:
-    may_have_sent = method == "app_state.apply"
-    return BridgeCode.OUTCOME_UNKNOWN if may_have_sent else BridgeCode.DEADLINE_EXCEEDED
+    return BridgeCode.OUTCOME_UNKNOWN if method in _MAY_SEND else BridgeCode.DEADLINE_EXCEEDED
 
 
 def _uuid(text: str) -> str:

@@ -28,7 +28,7 @@ STATUSES = (
 _FIRST_CODE_MS = 60_000
 _NEXT_CODE_MS = 20_000
 _PAIRING_IDLE_MS = 180_000
-_LAST_ATTEMPT = 30
+_LAST_ATTEMPT = 36
 
 _REFUSALS = {
     "new": BridgeCode.DEVICE_NOT_LINKED,
@@ -132,7 +132,7 @@ class FakeDevice:
     def disconnect(self) -> dict[str, Any]:
         """End the connection or the pairing."""
         self._end_pairing({"state": "none", "attempt": 0})
-        if self.jid is not None:
+        if self.status not in _REFUSALS:
             self.move("disconnected", "requested")
         return self.describe()
 

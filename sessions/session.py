@@ -54,14 +54,25 @@ class Machinery:
         """Invoke a method that takes nothing but the tenant, beside everything else."""
 
         def run(until: Deadline) -> Mapping[str, Any]:
-            params = {"tenant_id": tenant_id}
-            return self.bridge.call(method, params, timeout_ms=until.remaining_ms())
+            return self.invoke(method, {"tenant_id": tenant_id}, deadline=until)
 
         with self.room.enter() as waiter:
             command = Command(run, deadline, waiter, self.clock())
             self.build_lane(tenant_id, CommandQueue(), run_command).submit(command)
             outcome: Mapping[str, Any] = waiter.wait(deadline)
             return outcome
+
+    def invoke(
+        self, method: str, params: Mapping[str, Any], *, deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """Invoke a method of the bridge and block for its result.
+
+        Raises BridgeError, and DeviceTimeout if no time is left: the bridge takes no timeout of 0.
+        """
+        timeout_ms = deadline.remaining_ms()
+        if timeout_ms == 0:
+            raise DeviceTimeout
+        return self.bridge.call(method, params, timeout_ms=timeout_ms)
 
 
 class Session:
@@ -134,7 +145,7 @@ class Session:
     def call(self, method: str, deadline: Deadline, **params: Any) -> Mapping[str, Any]:
         """Invoke a method of this device and block for its result. For commands, in a pool thread.
 
-        Raises BridgeError.
+        Raises BridgeError, and DeviceTimeout if no time is left.
         """
         if not self._is_created:
             self._invoke("device.create", deadline, {})
@@ -179,9 +190,7 @@ class Session:
         self, method: str, deadline: Deadline, params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         device = {"tenant_id": self.tenant_id, "device_id": self.device_id}
-        return self._machinery.bridge.call(
-            method, {**device, **params}, timeout_ms=deadline.remaining_ms()
-        )
+        return self._machinery.invoke(method, {**device, **params}, deadline=deadline)
 
     def _send_patch(self, collection: str, patch: Patch) -> None:
         result = self.call(

@@ -124,7 +124,7 @@ def test_deletion(
     assert client.get(path, headers=master).status_code == 404
     assert client.delete(path, headers=master).status_code == 404
     assert caller.get("/devices").status_code == 401
-    with pytest.raises(StopIteration):
+    with pytest.raises(KeyError):
         bridge.device(linked)
     archived = stranger.post(f"/chats/{CHAT}/archive", json={"archived": True})
     assert archived.status_code == 200

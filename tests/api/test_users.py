@@ -228,6 +228,6 @@ def test_deletion_erases_the_devices(caller: Caller, bridge: FakeBridge) -> None
     assert told(caller.get(f"/users/{user.user_id}")) == (404, "USER_NOT_FOUND")
     assert [row["id"] for row in caller.get("/devices").get_json()["devices"]] == [others]
     for device in (linked, empty):
-        with pytest.raises(StopIteration):
+        with pytest.raises(KeyError):
             bridge.device(device)
     assert told(caller.request("DELETE", f"/users/{user.user_id}")) == (404, "USER_NOT_FOUND")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from bridge.interface import Bridge
 TENANT, DEVICE = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 KEY = {"tenant_id": TENANT, "device_id": DEVICE}
 CONFIG = {"devices_dir": "", "network": {"kind": "whatsapp"}}
+CONTRACT = Path(__file__).parents[3] / "docs" / "bridge.md"
 CHAT = "15550001111@s.whatsapp.net"
 ARCHIVE = {"type": "archive", "chat_jid": CHAT, "archived": True, "range_at": 1}
 
@@ -148,18 +150,71 @@ def test_a_stopped_bridge_answers_so(bridge: FakeBridge) -> None:
     assert code_of(FakeBridge(), "device.status", KEY) is BridgeCode.STOPPED
 
 
-def test_a_held_call_ends_at_its_timeout(bridge: FakeBridge) -> None:
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("app_state.apply", BridgeCode.OUTCOME_UNKNOWN),
+        ("device.logout", BridgeCode.OUTCOME_UNKNOWN),
+        ("device.erase", BridgeCode.OUTCOME_UNKNOWN),
+        ("tenant.erase", BridgeCode.OUTCOME_UNKNOWN),
+        ("device.status", BridgeCode.DEADLINE_EXCEEDED),
+    ],
+)
+def test_a_held_call_ends_at_its_timeout(
+    bridge: FakeBridge, method: str, expected: BridgeCode
+) -> None:
     """What may have been sent has an unknown outcome, anything else has not begun."""
+    with bridge.hold(method), pytest.raises(BridgeError) as raised:
+        bridge.call(method, KEY, timeout_ms=1)
+    assert (raised.value.code, raised.value.retryable) == (expected, True)
+
+
+def test_a_timeout_is_positive(bridge: FakeBridge) -> None:
+    """No time at all is a wrong argument."""
+    with pytest.raises(BridgeError) as raised:
+        bridge.call("device.status", KEY, timeout_ms=0)
+    assert raised.value.code is BridgeCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("code", BridgeCode)
+def test_failures_on_demand_are_as_retryable_as_the_contract_says(
+    bridge: FakeBridge, code: BridgeCode
+) -> None:
+    """The table of codes says yes or no of each."""
+    lines = CONTRACT.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|") for line in lines if line.startswith("| `")]
+    verdict = next(row[2].strip() for row in rows if f"`{code}`" in row[1])
+    bridge.fail_next("device.status", code)
+    with pytest.raises(BridgeError) as raised:
+        bridge.call("device.status", KEY, timeout_ms=1000)
+    assert (raised.value.code, raised.value.retryable) == (code, verdict == "yes")
+
+
+def test_disconnecting_changes_no_status_that_the_server_decided(bridge: FakeBridge) -> None:
+    """A device that was replaced stays so."""
     link(bridge)
-    with bridge.hold("app_state.apply"), bridge.hold("device.status"):
-        patch = {**KEY, "collection": "regular_low", "mutations": [ARCHIVE]}
-        for method, params, expected in (
-            ("app_state.apply", patch, BridgeCode.OUTCOME_UNKNOWN),
-            ("device.status", KEY, BridgeCode.DEADLINE_EXCEEDED),
-        ):
-            with pytest.raises(BridgeError) as raised:
-                bridge.call(method, params, timeout_ms=1)
-            assert raised.value.code is expected
+    bridge.set_status(DEVICE, "replaced", "another_connection")
+    status = bridge.call("device.disconnect", KEY, timeout_ms=1000)
+    assert (status["status"], status["reason"]) == ("replaced", "another_connection")
+
+
+def test_a_pairing_has_36_codes(bridge: FakeBridge) -> None:
+    """Six of each of six connections, and then it has expired."""
+    now = [0]
+    bridge = FakeBridge(now=lambda: now[0])
+    bridge.start(CONFIG)
+    bridge.call("device.create", KEY, timeout_ms=1000)
+    for attempt in range(1, 37):
+        code = bridge.call("device.qr", KEY, timeout_ms=1000)
+        assert code["attempt"] == attempt
+        now[0] = code["expires_at"]
+    assert bridge.call("device.pairing", KEY, timeout_ms=1000)["state"] == "expired"
+
+
+def test_a_device_that_is_not_there_can_not_be_looked_at(bridge: FakeBridge) -> None:
+    """It raises KeyError."""
+    with pytest.raises(KeyError):
+        bridge.device(TENANT)
 
 
 def test_an_erased_device_is_unknown_and_erasing_again_is_no_error(bridge: FakeBridge) -> None:

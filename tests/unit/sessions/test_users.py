@@ -186,7 +186,7 @@ def test_commands_behind_an_erasure_find_no_device(stage: Stage) -> None:
     assert outcomes[0].unlinked
     assert isinstance(outcomes[1], DeviceNotFound)
     assert all(isinstance(outcome, DeviceNotFound) for outcome in behind)
-    with pytest.raises(StopIteration):
+    with pytest.raises(KeyError):
         stage.bridge.device(device)
 
 
