@@ -22,6 +22,7 @@ FROM_BRIDGE: Mapping[BridgeCode, type[errors.ServiceError]] = MappingProxyType(
         BridgeCode.DEVICE_NOT_CONNECTED: errors.DeviceNotReady,
         BridgeCode.APP_STATE_NOT_READY: errors.AppStateNotReady,
         BridgeCode.APP_STATE_BROKEN: errors.AppStateBroken,
+        BridgeCode.APP_STATE_CONFLICT: errors.AppStateConflict,
         BridgeCode.PAIRING_FAILED: errors.DeviceError,
         BridgeCode.SERVER_REFUSED: errors.DeviceError,
         BridgeCode.SERVER_UNAVAILABLE: errors.DeviceError,

@@ -28,6 +28,7 @@ const (
 	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
 	AppStateNotReady    Code = "APP_STATE_NOT_READY"
 	AppStateBroken      Code = "APP_STATE_BROKEN"
+	AppStateConflict    Code = "APP_STATE_CONFLICT"
 	PairingFailed       Code = "PAIRING_FAILED"
 	ServerRefused       Code = "SERVER_REFUSED"
 	ServerUnavailable   Code = "SERVER_UNAVAILABLE"
@@ -62,6 +63,7 @@ var meanings = map[Code]meaning{
 	DeviceNotConnected:  {"the device is not connected", true},
 	AppStateNotReady:    {"the app state is not there yet", true},
 	AppStateBroken:      {"the app state is broken and was not repaired", false},
+	AppStateConflict:    {"another device wrote first each time until the deadline", true},
 	PairingFailed:       {"the pairing ended before a code came", true},
 	ServerRefused:       {"WhatsApp refused the request", false},
 	ServerUnavailable:   {"WhatsApp could not serve the request", true},
@@ -97,6 +99,7 @@ var verdicts = []struct {
 	{engine.ErrNoKeys, AppStateNotReady},
 	{engine.ErrNotFetched, AppStateNotReady},
 	{engine.ErrAwaitingPhone, AppStateNotReady},
+	{engine.ErrConflict, AppStateConflict},
 	{engine.ErrBroken, AppStateBroken},
 	{engine.ErrOwnPatch, AppStateBroken},
 	{engine.ErrNotConnected, DeviceNotConnected},

@@ -11,6 +11,7 @@ from sessions.errors import ErrorCode
 RETRYABLE = {
     BridgeCode.DEVICE_NOT_CONNECTED,
     BridgeCode.APP_STATE_NOT_READY,
+    BridgeCode.APP_STATE_CONFLICT,
     BridgeCode.PAIRING_FAILED,
     BridgeCode.SERVER_UNAVAILABLE,
     BridgeCode.OUTCOME_UNKNOWN,

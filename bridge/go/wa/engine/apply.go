@@ -137,9 +137,12 @@ func (u *upload) run(ctx context.Context, request segment) error {
 
 // explain adds to an error whether something may have been applied nevertheless.
 func (u *upload) explain(err error) error {
-	if u.unsure || u.accepted > 0 {
+	switch {
+	case u.unsure || u.accepted > 0:
 		u.engine.poke(u.collection.name)
 		return fmt.Errorf("%w (%s)", ErrUnknownOutcome, kindOf(err))
+	case u.outcome.Conflicts > 0 && errors.Is(err, context.DeadlineExceeded):
+		return ErrConflict
 	}
 	return err
 }

@@ -75,6 +75,39 @@ func TestConflictWithoutPatchesIsFetched(t *testing.T) {
 	}
 }
 
+// Who is overtaken every time until the deadline is told so, and that nothing was applied.
+func TestEndlessConflicts(t *testing.T) {
+	a := newAccount(t, syncd.Options{})
+	r := a.link()
+	writes := 0
+	r.wire.setAlways(func(_ waBinary.Node, forward func() waBinary.Node) (waBinary.Node, error) {
+		writes++
+		a.write(phoneArchives(chatNumber(writes)))
+		return forward(), nil
+	})
+	outcome, err := r.engine.Apply(r.context(300*time.Millisecond), low, archiveWithPin(chat))
+	if !errors.Is(err, ErrConflict) || outcome.Conflicts == 0 {
+		t.Errorf("outcome %+v, error %v", outcome, err)
+	}
+	r.wire.setAlways(nil)
+	if outcome := r.mustApply(archive(chat)); outcome.Version != uint64(writes)+1 {
+		t.Errorf("after %d writes of others the outcome is %+v", writes, outcome)
+	}
+	r.mustAgree()
+}
+
+// A patch that would probably not be answered in time is not sent again.
+func TestNoTimeForAnotherTrip(t *testing.T) {
+	u := &upload{trip: time.Minute}
+	for left, late := range map[time.Duration]bool{time.Minute: true, time.Hour: false} {
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		if u.isLate(ctx) != late {
+			t.Errorf("with %v left it is late: %v", left, !late)
+		}
+		cancel()
+	}
+}
+
 // Serial writers succeed while the phone writes without pause, and all copies end up equal.
 func TestManyForeignWriters(t *testing.T) {
 	a := newAccount(t, syncd.Options{})

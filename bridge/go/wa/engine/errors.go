@@ -33,6 +33,8 @@ var (
 	ErrAwaitingPhone = errors.New("waiting for the phone's copy")
 	// ErrNotConnected means that no connection came in time. Nothing was sent.
 	ErrNotConnected = fmt.Errorf("app state: %w", whatsmeow.ErrNotConnected)
+	// ErrConflict means that others wrote first each time until the deadline. Nothing was applied.
+	ErrConflict = errors.New("others kept writing first")
 	// ErrUnknownOutcome means that something was sent and its fate was not known by the deadline.
 	ErrUnknownOutcome = errors.New("outcome unknown")
 	// ErrStorage means that the device store could not be read or written. Nothing was sent.

@@ -29,8 +29,9 @@ type upload struct {
 	collection *collection
 	outcome    Outcome
 	accepted   int
-	unsure     bool // an answer was lost: a patch may be applied that nobody has seen
-	repaired   bool // the stored copy was found bad and fetched anew once
+	unsure     bool          // an answer was lost: a patch may be applied that nobody has seen
+	repaired   bool          // the stored copy was found bad and fetched anew once
+	trip       time.Duration // how long the last answer to a patch took
 }
 
 // patch is made and verified, but not yet sent.
@@ -148,10 +149,20 @@ func (u *upload) place(
 		case err != nil || refusal != nil:
 			return refusal, err
 		}
+		if u.isLate(ctx) {
+			return nil, context.DeadlineExceeded
+		}
 		if err := sleep(ctx, jitter(try)); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// isLate tells whether another patch would hardly be answered in time. Not to send it leaves no doubt about
+// its fate.
+func (u *upload) isLate(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < 2*u.trip
 }
 
 // reply is what came back for a patch that was not plainly accepted.
@@ -189,6 +200,7 @@ func (u *upload) respond(ctx context.Context, r reply) (*ServerError, error) {
 
 // send uploads a patch. An error inside a successful answer is a *ServerError, with the answer.
 func (u *upload) send(ctx context.Context, p *patch) (waBinary.Node, error) {
+	begun := time.Now()
 	answer, err := u.engine.query(ctx, waBinary.Node{
 		Tag: "collection",
 		Attrs: waBinary.Attrs{
@@ -204,6 +216,7 @@ func (u *upload) send(ctx context.Context, p *patch) (waBinary.Node, error) {
 	if err != nil {
 		return answer, err
 	}
+	u.trip = time.Since(begun)
 	if refusal := refusalIn(answer); refusal != nil {
 		return answer, refusal
 	}
