@@ -175,6 +175,9 @@ class DeviceState(AnswerSchema):
         validate=validate.OneOf([state.value for state in CollectionState]),
         metadata={"description": "The worst state of the device's collections of settings."},
     )
+    unarchive_chats = fields.Boolean(
+        metadata={"description": "Whether a message brings an archived chat back."}
+    )
 
 
 class StatusAnswer(Success):

@@ -163,4 +163,5 @@ def _to_state(device: Device) -> DeviceState:
         last_seen_at=device.last_seen_at,
         banned_until=device.banned_until,
         app_state=device.app_state,
+        unarchive_chats=device.unarchive_chats,
     )

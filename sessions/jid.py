@@ -7,14 +7,17 @@ import re
 from sessions.errors import InvalidInput, Problem
 
 USER_SERVER = "s.whatsapp.net"
+LID_SERVER = "lid"
 
 # The servers that name a chat, with the exact form of what stands before the "@".
 _USER_PARTS = {
     USER_SERVER: re.compile(r"[0-9]{5,15}"),
     "g.us": re.compile(r"[0-9]{10,25}|[0-9]{1,25}-[0-9]{1,25}"),
-    "lid": re.compile(r"[0-9]{1,25}"),
+    LID_SERVER: re.compile(r"[0-9]{1,25}"),
 }
 _ALIASES = {"c.us": USER_SERVER}
+# By country: where a further digit may stand, which one, and how long the number is without it.
+_TWO_FORMS = {"55": (4, "9", 12), "52": (2, "1", 12), "54": (2, "9", 12)}
 _NUMBER = re.compile(r"[0-9]{7,15}")
 _NUMBER_DECORATION = str.maketrans("", "", "+-() ")
 
@@ -31,6 +34,13 @@ def parse_chat_jid(text: str, field: str = "chat_jid") -> str:
     if not _NUMBER.fullmatch(digits):
         raise _invalid(field, "Not a chat JID or a phone number of 7 to 15 digits.")
     return f"{digits}@{USER_SERVER}"
+
+
+def is_chat_jid(text: str) -> bool:
+    """Tell whether a JID names a person or a group, as it is and without a device part."""
+    user, _, server = text.partition("@")
+    pattern = _USER_PARTS.get(server)
+    return pattern is not None and pattern.fullmatch(user) is not None
 
 
 def phone_number_of(jid: str | None) -> str | None:
@@ -56,3 +66,20 @@ def _parse_full(text: str, field: str) -> str:
 
 def _invalid(field: str, message: str) -> InvalidInput:
     return InvalidInput([Problem(field, message)])
+
+
+def other_number(jid: str) -> str | None:
+    """Return the other form of a user's number in the countries whose numbers have two.
+
+    Mobile numbers of Brazil (55), Mexico (52) and Argentina (54) are in use with and without a
+    digit behind the country or area code. None: there is no other form.
+    """
+    number = phone_number_of(jid) or ""
+    if number[:2] not in _TWO_FORMS:
+        return None
+    place, digit, length = _TWO_FORMS[number[:2]]
+    if len(number) == length:
+        return f"{number[:place]}{digit}{number[place:]}@{USER_SERVER}"
+    if len(number) == length + 1 and number[place] == digit:
+        return f"{number[:place]}{number[place + 1 :]}@{USER_SERVER}"
+    return None

@@ -38,6 +38,8 @@ class Observation:
     app_state: CollectionState | None = None
     last_seen_at: datetime | None = None
     banned_until: datetime | None = None
+    unarchive_chats: bool | None = None
+    lid_migrated: bool | None = None
 
     @classmethod
     def from_bridge(cls, status: Mapping[str, Any]) -> Observation:
@@ -52,6 +54,8 @@ class Observation:
             app_state=CollectionState(app_state) if app_state else None,
             last_seen_at=_time(status, "last_seen_at"),
             banned_until=_time(status, "banned_until"),
+            unarchive_chats=status.get("unarchive_chats"),
+            lid_migrated=status.get("lid_migrated"),
         )
 
     def after_restart(self) -> Observation:

@@ -7,6 +7,7 @@ transaction, and it is acknowledged only afterwards, so that nothing is lost or 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from threading import Event as Flag
 from threading import Thread
 
@@ -18,15 +19,25 @@ from sessions.deadline import Deadline
 from sessions.errors import ServiceError
 from sessions.events import Effect, read_event
 from sessions.registry import Registry
+from sessions.states import DeviceKey
 from sessions.store import spool
 from sessions.store.database import Database
-from sessions.times import WallClock
+from sessions.times import WallClock, to_milliseconds
+from sessions.work import FullSyncs, Work, named_jids
 
 # Short, because a stop waits for the end of a poll.
 _POLL_MS = 100
 _PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
+
+
+class EventMalformed(Exception):
+    """The event at a position of the batch makes no sense; what it began is undone."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 class Pump:
@@ -38,7 +49,9 @@ class Pump:
         self._bridge = bridge
         self._database = database
         self._registry = registry
+        self._now = now
         self._started_at = now()
+        self._full_syncs = FullSyncs()
         self._acknowledged = 0
 
     def step(self) -> None:
@@ -54,14 +67,32 @@ class Pump:
         self._acknowledged = batch.number
 
     def _commit(self, batch: EventBatch) -> None:
-        effects = [(event, self._read(event)) for event in batch.events]
+        effects = [self._read(event) for event in batch.events]
+        while True:
+            try:
+                self._apply(batch, effects)
+                break
+            except EventMalformed as error:
+                event = batch.events[error.position]
+                log.exception("event_malformed", type=event.type, device_id=event.device_id)
+                effects[error.position] = None
+        self._full_syncs.forget_finished()
+
+    def _apply(self, batch: EventBatch, effects: Sequence[Effect | None]) -> None:
         with self._database.write() as transaction:
-            for event, effect in effects:
+            work = Work(
+                transaction,
+                jids=named_jids(batch.events),
+                full_syncs=self._full_syncs,
+                now=to_milliseconds(self._now()),
+            )
+            for position, (event, effect) in enumerate(zip(batch.events, effects, strict=True)):
                 is_new = event.spool_id is None or spool.advance(
                     transaction, event.tenant_id, event.spool_id
                 )
                 if is_new and effect is not None:
-                    effect(transaction)
+                    _apply_one(work, event, effect, position=position)
+            work.write()
 
     def _read(self, event: Event) -> Effect | None:
         try:
@@ -70,6 +101,17 @@ class Pump:
             # It would make no sense next time either; the events behind it must not wait for it.
             log.exception("event_malformed", type=event.type, device_id=event.device_id)
             return None
+
+
+def _apply_one(work: Work, event: Event, effect: Effect, *, position: int) -> None:
+    """Apply an event to its device, if the tenant has it. Raises EventMalformed."""
+    mirror = work.mirror(DeviceKey(event.tenant_id, event.device_id))
+    if mirror is None:
+        return
+    try:
+        effect(work, mirror)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise EventMalformed(position) from error
 
 
 class PumpThread:

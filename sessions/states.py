@@ -72,7 +72,11 @@ class DeviceKey:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as the database knows it. `revision` rises with every change of what is observed."""
+    """A device as the database knows it. `revision` rises with every change of what is observed.
+
+    `unarchive_chats`: messages bring archived chats back; `lid_migrated`: the account calls people
+    by their LIDs. None is unknown.
+    """
 
     id: str
     tenant_id: str
@@ -90,6 +94,8 @@ class Device:
     app_state: CollectionState | None = None
     last_seen_at: datetime | None = None
     banned_until: datetime | None = None
+    unarchive_chats: bool | None = None
+    lid_migrated: bool | None = None
 
     @property
     def key(self) -> DeviceKey:
@@ -120,6 +126,7 @@ class DeviceState:
     last_seen_at: datetime | None = None
     banned_until: datetime | None = None
     app_state: CollectionState | None = None
+    unarchive_chats: bool | None = None
 
     @property
     def connected(self) -> bool:

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+"""How "for ever" is written."""
+
 WallClock = Callable[[], datetime]
 
 
@@ -24,3 +27,8 @@ def to_milliseconds(moment: datetime) -> int:
 def from_milliseconds(milliseconds: int) -> datetime:
     """Return the aware UTC datetime of Unix milliseconds."""
     return _EPOCH + milliseconds * _MILLISECOND
+
+
+def to_rfc3339(milliseconds: int) -> str:
+    """Write Unix milliseconds as RFC 3339 UTC, to the second."""
+    return from_milliseconds(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -123,11 +123,13 @@ def forget_live_states(transaction: Transaction, at: datetime) -> None:
 
 def set_collection(
     transaction: Transaction, key: DeviceKey, *, collection: CollectionStatus
-) -> None:
-    """Note the state of a collection; the device shows the worst one."""
+) -> CollectionState | None:
+    """Note the state of a collection; the device shows the worst one. Returns the one before."""
     row = _find_row(transaction, key)
     if row is None:
-        return
+        return None
+    before = transaction.get(CollectionRow, (row.id, collection.name))
+    state = None if before is None else CollectionState(before.state)
     transaction.merge(
         CollectionRow(
             device_id=row.id,
@@ -139,6 +141,21 @@ def set_collection(
     transaction.flush()
     states = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
     row.app_state = max(transaction.scalars(states), key=_BADNESS.__getitem__)
+    return state
+
+
+def set_unarchive_chats(transaction: Transaction, device_id: str, value: bool) -> bool:
+    """Note whether messages bring archived chats back; returns whether that is news."""
+    row = transaction.get_one(DeviceRow, device_id)
+    is_news = row.unarchive_chats is not value
+    row.unarchive_chats = value
+    return is_news
+
+
+def forget_settings(transaction: Transaction, device_id: str) -> None:
+    """Forget the account's settings: the device belongs to another one now."""
+    row = transaction.get_one(DeviceRow, device_id)
+    row.unarchive_chats = row.lid_migrated = None
 
 
 def _observe_row(row: DeviceRow, observation: Observation, at: datetime) -> None:
@@ -150,6 +167,10 @@ def _observe_row(row: DeviceRow, observation: Observation, at: datetime) -> None
     row.app_state = observation.app_state
     row.last_seen_at = observation.last_seen_at or row.last_seen_at
     row.banned_until = observation.banned_until
+    if observation.unarchive_chats is not None:
+        row.unarchive_chats = observation.unarchive_chats
+    if observation.lid_migrated is not None:
+        row.lid_migrated = observation.lid_migrated
     row.revision += 1
     row.updated_at = at
 
@@ -182,4 +203,6 @@ def _to_device(row: DeviceRow) -> Device:
         app_state=CollectionState(row.app_state) if row.app_state else None,
         last_seen_at=row.last_seen_at,
         banned_until=row.banned_until,
+        unarchive_chats=row.unarchive_chats,
+        lid_migrated=row.lid_migrated,
     )

@@ -1,0 +1,89 @@
+"""Where the mirror of a device stands, in the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
+
+from sessions.store.models import MirroredCollectionRow, MirrorRow
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorHead:
+    """How far a device's event log and list are.
+
+    `known`: the collections that were read whole once; `is_complete`: all that the list needs is
+    there, and up to date.
+    """
+
+    epoch: int = 1
+    sequence: int = 0
+    revision: int = 0
+    known: frozenset[str] = frozenset()
+    is_complete: bool = False
+
+
+_LISTED = frozenset({"regular_high", "regular_low"})
+
+
+def find_row(transaction: Transaction, device_id: str) -> MirrorRow:
+    """Return the row of a device to work on; it is made if there is none."""
+    row = transaction.get(MirrorRow, device_id)
+    if row is None:
+        row = MirrorRow(
+            device_id=device_id, epoch=1, sequence=0, revision=0, has_history=False, account=None
+        )
+        transaction.add(row)
+    return row
+
+
+def head(transaction: Transaction, device_id: str) -> MirrorHead:
+    """Return where a device's mirror stands."""
+    collection = MirroredCollectionRow
+    query = (
+        select(MirrorRow, collection.name, collection.version, collection.is_stale)
+        .outerjoin(collection, collection.device_id == MirrorRow.device_id)
+        .where(MirrorRow.device_id == device_id)
+    )
+    rows = list(transaction.execute(query))
+    if not rows:
+        return MirrorHead()
+    mirror: MirrorRow = rows[0][0]
+    known = frozenset(row[1] for row in rows if row[1] and (row[2] or not row[3]))
+    current = {row[1] for row in rows if row[1] and not row[3]}
+    is_complete = mirror.has_history and current >= _LISTED
+    return MirrorHead(mirror.epoch, mirror.sequence, mirror.revision, known, is_complete)
+
+
+def collections(transaction: Transaction, device_id: str) -> dict[str, MirroredCollectionRow]:
+    """Return the collections that were mirrored, by name, to work on."""
+    query = select(MirroredCollectionRow).where(MirroredCollectionRow.device_id == device_id)
+    return {row.name: row for row in transaction.scalars(query)}
+
+
+def set_version(transaction: Transaction, device_id: str, name: str, *, version: int) -> None:
+    """Note that a collection is mirrored as of a version; one that is stale stays so."""
+    row = transaction.get(MirroredCollectionRow, (device_id, name))
+    if row is None:
+        row = MirroredCollectionRow(device_id=device_id, name=name, is_stale=False)
+        transaction.add(row)
+    row.version = version
+
+
+def set_stale(transaction: Transaction, device_id: str, name: str, *, stale: bool) -> None:
+    """Note whether a collection has to be read anew."""
+    row = transaction.get(MirroredCollectionRow, (device_id, name))
+    if row is None:
+        row = MirroredCollectionRow(device_id=device_id, name=name, version=0)
+        transaction.add(row)
+    row.is_stale = stale
+
+
+def stale_collections(transaction: Transaction, device_id: str) -> list[str]:
+    """List the collections of a device that have to be read anew."""
+    query = select(MirroredCollectionRow.name).where(
+        MirroredCollectionRow.device_id == device_id, MirroredCollectionRow.is_stale
+    )
+    return sorted(transaction.scalars(query))
