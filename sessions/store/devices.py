@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
@@ -100,7 +100,7 @@ def observe(
     """Note what was observed of a device at that time."""
     row = _find_row(transaction, key)
     if row is not None:
-        _observe_row(row, observation, at)
+        _observe_row(transaction, row, observation, at=at)
 
 
 def observe_unless_changed(
@@ -109,7 +109,7 @@ def observe_unless_changed(
     """Note what a reply said, unless something was observed since `device` was read."""
     row = _find_row(transaction, device.key)
     if row is not None and row.revision == device.revision:
-        _observe_row(row, observation, at)
+        _observe_row(transaction, row, observation, at=at)
 
 
 def forget_live_states(transaction: Transaction, at: datetime) -> None:
@@ -139,8 +139,7 @@ def set_collection(
         )
     )
     transaction.flush()
-    states = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
-    row.app_state = max(transaction.scalars(states), key=_BADNESS.__getitem__)
+    row.app_state = _worst_state(transaction, row)
     return state
 
 
@@ -158,13 +157,24 @@ def forget_settings(transaction: Transaction, device_id: str) -> None:
     row.unarchive_chats = row.lid_migrated = None
 
 
-def _observe_row(row: DeviceRow, observation: Observation, at: datetime) -> None:
+def _worst_state(transaction: Transaction, row: DeviceRow) -> str | None:
+    states = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
+    return max(transaction.scalars(states), key=_BADNESS.__getitem__, default=None)
+
+
+def _observe_row(
+    transaction: Transaction, row: DeviceRow, observation: Observation, *, at: datetime
+) -> None:
+    if observation.jid != row.jid:
+        of_device = CollectionRow.device_id == row.id
+        transaction.execute(delete(CollectionRow).where(of_device))
     row.status = observation.status
     row.reason = observation.reason
     row.jid = observation.jid
     row.lid = observation.lid
     row.push_name = observation.push_name
-    row.app_state = observation.app_state
+    # A picture may have been taken before what the collections have said of themselves since.
+    row.app_state = _worst_state(transaction, row) or observation.app_state
     row.last_seen_at = observation.last_seen_at or row.last_seen_at
     row.banned_until = observation.banned_until
     if observation.unarchive_chats is not None:

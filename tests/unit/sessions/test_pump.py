@@ -15,7 +15,7 @@ from bridge.interface import Event
 from sessions.errors import StorageUnavailable
 from sessions.principals import Principal
 from sessions.pump import Pump
-from sessions.states import DeviceStatus
+from sessions.states import CollectionState, DeviceStatus
 from sessions.store.models import SpoolMarkRow
 from sessions.times import to_milliseconds, utc_now
 from tests.support.sessions import Stage, running, wait_until
@@ -70,6 +70,39 @@ def test_an_event_is_applied_once(
     pump.step()
     assert stage.status(admin).status is DeviceStatus.BANNED
     assert mark(stage, admin.tenant_id) == 5
+
+
+def picture(admin: Principal, device_id: str, jid: str, app_state: str) -> Event:
+    """Make the status event of a linked device."""
+    data = {"device_id": device_id, "status": "connected", "connected": True}
+    data |= {"jid": jid, "app_state": app_state}
+    return Event(admin.tenant_id, device_id, "device.status", to_milliseconds(utc_now()), data)
+
+
+def test_a_late_picture_says_nothing_about_collections(
+    stage: Stage, admin: Principal, bridge: FakeBridge, pump: Pump
+) -> None:
+    """A status from before the collections were read does not overrule what they said since."""
+    device = stage.service.devices.create(admin, "phone")
+    read = {"collection": "regular_low", "version": 1, "state": "ok"}
+    bridge.emit(picture(admin, device.id, "15550000001:1@s.whatsapp.net", "syncing"))
+    bridge.emit(Event(admin.tenant_id, device.id, "app_state.status", 1, read))
+    bridge.emit(picture(admin, device.id, "15550000001:1@s.whatsapp.net", "syncing"))
+    pump.step()
+    assert stage.status(admin).app_state is CollectionState.OK
+
+
+def test_a_new_link_begins_without_collections(
+    stage: Stage, admin: Principal, bridge: FakeBridge, pump: Pump
+) -> None:
+    """What the collections of an earlier link said is forgotten with its account."""
+    device = stage.service.devices.create(admin, "phone")
+    read = {"collection": "regular_low", "version": 1, "state": "ok"}
+    bridge.emit(picture(admin, device.id, "15550000001:1@s.whatsapp.net", "syncing"))
+    bridge.emit(Event(admin.tenant_id, device.id, "app_state.status", 1, read))
+    bridge.emit(picture(admin, device.id, "15550000001:2@s.whatsapp.net", "awaiting_keys"))
+    pump.step()
+    assert stage.status(admin).app_state is CollectionState.AWAITING_KEYS
 
 
 def test_marks_are_kept_per_tenant(
