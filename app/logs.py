@@ -43,7 +43,7 @@ def configure_logging(level: str) -> None:
 
 def _record_only_what_is_shown() -> None:
     """Leave out of each record what no line shows, as the standard library's manual advises."""
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 

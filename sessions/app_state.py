@@ -18,6 +18,7 @@ from sessions.waiting import Waiter
 
 MAX_MUTATIONS = 100
 """WhatsApp Web puts no more into one patch."""
+_MOST_OF_A_CHAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,10 @@ class Merger:
     def held(self) -> int:
         """Count the requests inside, those included that have left."""
         return self._held
+
+    def is_filling(self) -> bool:
+        """Whether there is a patch to come, and room in it for another chat."""
+        return 0 < len(self._chats) < MAX_MUTATIONS // _MOST_OF_A_CHAT
 
     def waiting(self) -> int:
         """Count the requests that wait."""

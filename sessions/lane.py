@@ -18,6 +18,7 @@ import structlog
 
 from bridge.errors import BridgeError
 from sessions.bridge_errors import from_bridge_error
+from sessions.bursts import Burst
 from sessions.deadline import Deadline
 from sessions.errors import DeviceBusy, InternalError, ServiceError, ShuttingDown
 from sessions.waiting import Waiter
@@ -59,6 +60,10 @@ class Queue(Protocol[Request_contra, Job_co]):
         """Count the requests inside, those included that nobody waits for any more."""
         ...
 
+    def is_filling(self) -> bool:
+        """Whether the next job would be made of requests, and has room for more of them."""
+        ...
+
     def waiting(self) -> int:
         """Count the requests that somebody still waits for."""
         ...
@@ -71,7 +76,8 @@ class Queue(Protocol[Request_contra, Job_co]):
 class Lane(Generic[Request, JobType]):
     """Runs the jobs of a queue with `execute`, in order. `schedule` hands a task to the pool.
 
-    `execute` gives the outcome to the job's requests; what it raises fails all of them.
+    `execute` gives the outcome to the job's requests; what it raises fails all of them. Requests
+    that come on the heels of each other while a job runs are let arrive before the next one.
     """
 
     def __init__(
@@ -81,11 +87,13 @@ class Lane(Generic[Request, JobType]):
         *,
         schedule: Callable[[Callable[[], None]], None],
         limit: int,
+        burst: Burst | None = None,
     ) -> None:
         self._queue = queue
         self._execute = execute
         self._schedule = schedule
         self._limit = limit
+        self._burst = burst or Burst()
         self._lock = Lock()
         self._scheduled = False
         self._running: JobType | None = None
@@ -102,6 +110,7 @@ class Lane(Generic[Request, JobType]):
                 raise DeviceBusy
             for request in requests:
                 self._queue.add(request)
+            self._burst.note()
             if self._scheduled:
                 return
             self._scheduled = True
@@ -130,7 +139,11 @@ class Lane(Generic[Request, JobType]):
             self._running = None
         # Through the pool again, so that other lanes and tenants get their turn.
         with suppress(ShuttingDown):
-            self._schedule(self._run)
+            self._schedule(self._run_next)
+
+    def _run_next(self) -> None:
+        self._burst.wait(self._queue.is_filling)
+        self._run()
 
     def _attempt(self, job: JobType) -> None:
         try:
@@ -177,6 +190,10 @@ class CommandQueue:
     def held(self) -> int:
         """Count the commands inside."""
         return len(self._commands)
+
+    def is_filling(self) -> bool:
+        """Say no: a command travels alone."""
+        return False
 
     def waiting(self) -> int:
         """Count the commands that somebody waits for."""
