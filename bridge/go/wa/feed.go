@@ -57,13 +57,12 @@ func (f *feed) connected() {
 // spool writes events down, all or none, and queues them. It waits for room in the queue. Reports false
 // if they are not kept: what they were made of must not be acknowledged, so that it comes again.
 func (f *feed) spool(notes ...note) bool {
+	return len(notes) == 0 || f.awaitRoom() && f.keep(notes...)
+}
+
+// keep is spool without the wait.
+func (f *feed) keep(notes ...note) bool {
 	s := f.link.session
-	if len(notes) == 0 {
-		return true
-	}
-	if !f.awaitRoom() {
-		return false
-	}
 	if err := s.tenant.recordAll(f.jid, s.deviceID, notes); err != nil {
 		if f.link.ctx.Err() == nil {
 			s.log.Error("event_not_spooled", "type", notes[0].kind)

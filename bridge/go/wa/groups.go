@@ -56,12 +56,15 @@ func (g *groupWatch) count() int {
 
 // reportGroups spools a list, unless something has changed since it was asked for.
 func (f *feed) reportGroups(before int, groups []groupData) bool {
+	if !f.awaitRoom() {
+		return true // the next login asks again
+	}
 	f.groups.mu.Lock()
 	defer f.groups.mu.Unlock()
 	if f.groups.changes != before {
 		return false
 	}
-	f.spool(note{"group.list", map[string]any{"groups": groups}})
+	f.keep(note{"group.list", map[string]any{"groups": groups}})
 	return true
 }
 
@@ -115,11 +118,11 @@ func (f *feed) regrouped(event *events.GroupInfo) bool {
 }
 
 func (f *feed) groupChanged(change groupData) bool {
-	if !f.tellPairs() {
+	if !f.tellPairs() || !f.awaitRoom() {
 		return false
 	}
 	f.groups.mu.Lock()
 	defer f.groups.mu.Unlock()
 	f.groups.changes++
-	return f.spool(note{"group.change", change})
+	return f.keep(note{"group.change", change})
 }
