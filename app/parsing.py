@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Request
@@ -18,6 +19,8 @@ from sessions.errors import InvalidInput, PayloadTooLarge, Problem, RequestTimeo
 
 BODY_LIMIT = 256 * 1024
 PLACES = {"json": "body", "query": "query"}
+MOST_PROBLEMS = 20
+MOST_NAME = 100
 
 
 class RequestParser(FlaskParser):
@@ -47,7 +50,10 @@ class RequestParser(FlaskParser):
 
 def _require_json(request: Request) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType
+    if encoding != "identity":
         raise UnsupportedMediaType
 
 
@@ -94,12 +100,16 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def list_problems(messages: Any) -> list[Problem]:
-    """Flatten webargs' nested messages to problems named like `archived` or `chat_jids[3]`."""
-    return [
+    """Flatten webargs' nested messages to problems named like `archived` or `chat_jids[3]`.
+
+    Only the first ones, and only the beginnings of long names: unknown names are the client's.
+    """
+    problems = (
         problem
         for place, found in messages.items()
         for problem in _walk("", found, place=PLACES.get(place, place))
-    ]
+    )
+    return list(islice(problems, MOST_PROBLEMS))
 
 
 def _walk(path: str, found: Any, *, place: str) -> Iterator[Problem]:
@@ -108,7 +118,7 @@ def _walk(path: str, found: Any, *, place: str) -> Iterator[Problem]:
             yield from _walk(_join(path, name), below, place=place)
         return
     for message in found if isinstance(found, list) else [found]:
-        yield Problem(path or place, str(message))
+        yield Problem(path[:MOST_NAME] or place, str(message))
 
 
 def _join(path: str, name: str | int) -> str:
@@ -121,7 +131,7 @@ def _join(path: str, name: str | int) -> str:
 
 def chosen_device(*places: Mapping[str, Any]) -> str | None:
     """Return the one device that the places name, if any; raises InvalidInput if they differ."""
-    named = {place["device_id"] for place in places if "device_id" in place}
+    named = {place["device_id"].lower() for place in places if "device_id" in place}
     if len(named) > 1:
         raise InvalidInput([Problem("device_id", "Query and body name different devices.")])
     return named.pop() if named else None

@@ -135,7 +135,7 @@ def show_pairing(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/status", methods=["GET"])
 @tenant_token_required
 @blueprint.arguments(schemas.StatusQuery, location="query")
-@blueprint.errors(*TOKEN, *DEVICE, ErrorCode.VALIDATION_ERROR, ErrorCode.OVERLOADED)
+@blueprint.errors(*TOKEN, *DEVICE, ErrorCode.VALIDATION_ERROR)
 @blueprint.response(200, schemas.StatusAnswer, example=examples.STATUS)
 def show_status(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
     """Tell how the device is; `wait` waits for a change. Without any device it is `new`."""

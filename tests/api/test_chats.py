@@ -84,6 +84,7 @@ BAD_BODIES: list[tuple[dict[str, Any], int, str]] = [
     ({"data": b'{"archived": "\xff"}', "headers": JSON}, 400, "body"),
     ({"data": b'{"archived": true}'}, 415, ""),
     ({"data": b'{"archived": true}', "headers": {"Content-Type": "text/plain"}}, 415, ""),
+    ({"json": {"archived": True}, "headers": {"Content-Encoding": "gzip"}}, 415, ""),
     (
         {
             "data": b'{"archived": true}',

@@ -47,10 +47,17 @@ def test_problems_are_named_by_their_place() -> None:
     ]
 
 
+def test_problems_are_few_and_short() -> None:
+    """Unknown names are the client's: few are repeated, and none at length."""
+    unknown = {"x" * 100_000 + str(number): ["Unknown field."] for number in range(1000)}
+    problems = list_problems({"json": unknown})
+    assert problems == [Problem("x" * 100, "Unknown field.")] * 20
+
+
 def test_one_device() -> None:
-    """Query and body may both name the device, but not different ones."""
+    """Query and body may both name the device, in any case, but not different ones."""
     assert chosen_device({}, {}) is None
     assert chosen_device({"device_id": "a"}, {}) == "a"
-    assert chosen_device({"device_id": "a"}, {"device_id": "a"}) == "a"
+    assert chosen_device({"device_id": "a"}, {"device_id": "A"}) == "a"
     with pytest.raises(InvalidInput):
         chosen_device({"device_id": "a"}, {"device_id": "b"})
