@@ -19,7 +19,18 @@ from app.management import ManagementListener
 from app.metrics import RequestMetrics
 from app.parsing import BODY_LIMIT
 from app.requests import register_request_hooks
-from app.resources import audit, chats, collections, devices, docs, health, tenants, tokens, users
+from app.resources import (
+    audit,
+    chats,
+    collections,
+    devices,
+    docs,
+    events,
+    health,
+    tenants,
+    tokens,
+    users,
+)
 from app.settings import Settings
 from bridge.client import WhatsmeowBridge
 from bridge.interface import Bridge
@@ -29,6 +40,7 @@ from sessions.service import Service, build_service
 
 BLUEPRINTS = (
     chats.blueprint,
+    events.blueprint,
     collections.blueprint,
     devices.blueprint,
     users.blueprint,

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from app.errors import STATUSES, answer_http_error, build_envelope
 from app.parsing import RequestParser
 from schemas.errors import Error
+from schemas.events import DATA
 from sessions.errors import ErrorCode, InvalidInput, Problem, ServiceError
 
 EXAMPLE_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -147,6 +148,8 @@ def build_api(app: Flask, blueprints: Iterable[Blueprint]) -> Api:
     for name, description in SECURITY_SCHEMES.items():
         scheme = {"type": "http", "scheme": "bearer", "description": description}
         api.spec.components.security_scheme(name, scheme)
+    for schema in dict.fromkeys(DATA.values()):
+        api.spec.components.schema(schema.__name__, schema=schema)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     api.spec.components.schemas.pop("PaginationMetadata", None)

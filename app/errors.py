@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from schemas.fields import format_time
 from sessions import errors
-from sessions.errors import ErrorCode, InvalidInput, ServiceError
+from sessions.errors import CursorExpired, ErrorCode, InvalidInput, ServiceError
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,8 @@ def build_envelope(error: ServiceError, *, now: datetime | None = None) -> dict[
         envelope["validation"] = [
             {"field": problem.field, "message": problem.message} for problem in error.problems
         ]
+    if isinstance(error, CursorExpired) and error.oldest is not None:
+        envelope.update(oldest=error.oldest, latest=error.latest)
     return envelope
 
 

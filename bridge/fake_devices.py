@@ -45,6 +45,12 @@ _TYPES = {
     "mute": ("regular_high", {"muted"}, "mute"),
 }
 
+_ACTIONS = {
+    "archive": ("archiveChatAction", "archived"),
+    "pin": ("pinAction", "pinned"),
+    "read": ("markChatAsReadAction", "read"),
+}
+
 Emit = Callable[["FakeDevice", str, Mapping[str, Any]], None]
 
 
@@ -212,9 +218,9 @@ class FakeDevice:
         ]
         self.versions[collection] += 1
         self.patches.append([dict(mutation) for mutation in mutations])
-        for mutation in mutations:
-            if mutation["chat_jid"] not in self.refused_chats:
-                self._accept(collection, mutation)
+        accepted = [one for one in mutations if one["chat_jid"] not in self.refused_chats]
+        for mutation in accepted:
+            self._accept(collection, mutation, is_last=mutation is accepted[-1])
         return {
             "version": self.versions[collection],
             "trips": 1,
@@ -254,7 +260,7 @@ class FakeDevice:
         if not self.has_keys:
             raise BridgeError(BridgeCode.APP_STATE_NOT_READY, "no key yet", retryable=True)
 
-    def _accept(self, collection: str, mutation: Mapping[str, Any]) -> None:
+    def _accept(self, collection: str, mutation: Mapping[str, Any], *, is_last: bool) -> None:
         index = (_TYPES[mutation["type"]][2], mutation["chat_jid"])
         self.values[index] = mutation
         change = {
@@ -262,8 +268,11 @@ class FakeDevice:
             "version": self.versions[collection],
             "operation": "set",
             "index": list(index),
+            "value": to_value(mutation),
+            "value_at": self.now(),
             "full": False,
             "own": True,
+            "last": is_last,
         }
         self.emit(self, "app_state.change", change)
 
@@ -292,6 +301,16 @@ class FakeDevice:
             self.pairing = None
             self.pairing_result = result
             self.move("new")
+
+
+def to_value(mutation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mutation as WhatsApp's SyncActionValue in protojson."""
+    kind = mutation["type"]
+    if kind == "mute":
+        until = {"muteEndTimestamp": str(mutation.get("muted_until", -1))}
+        return {"muteAction": {"muted": mutation["muted"], **(until if mutation["muted"] else {})}}
+    action, name = _ACTIONS[kind]
+    return {action: {name: mutation[name]}}
 
 
 def check_mutations(mutations: Sequence[Mapping[str, Any]], collection: str) -> None:

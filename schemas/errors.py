@@ -30,3 +30,9 @@ class Error(Schema):
         fields.Nested(FieldProblem),
         metadata={"description": "Only for errors in fields of the request."},
     )
+    oldest = fields.Integer(
+        metadata={"description": "Only for `CURSOR_EXPIRED` of events: the oldest that is kept."}
+    )
+    latest = fields.Integer(
+        metadata={"description": "Only for `CURSOR_EXPIRED` of events: the newest."}
+    )

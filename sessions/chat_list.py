@@ -11,10 +11,12 @@ from enum import StrEnum
 from sessions.addressing import resolve_chat
 from sessions.chat_names import NameSource, choose_name
 from sessions.chat_records import FOREVER, ChatRecord
+from sessions.devices import Devices
 from sessions.environment import Environment
 from sessions.errors import ChatNotFound, CursorExpired
 from sessions.jid import phone_number_of
-from sessions.paging import Position
+from sessions.paging import Page, Position
+from sessions.principals import Principal
 from sessions.states import Device
 from sessions.store import chat_pages, mirrors
 from sessions.store import chats as rows
@@ -64,19 +66,23 @@ class ChatQuery:
 
 @dataclass(frozen=True, slots=True)
 class ChatPage:
-    """Chats in order. `removed` None: nobody asked what was removed."""
+    """A page of chats in order. `removed` None: nobody asked what was removed."""
 
-    items: Sequence[Chat]
+    page: Page[Chat]
     is_complete: bool
-    next: Position | None = None
     removed: Sequence[str] | None = None
 
 
 class ChatList:
-    """Reads the mirror of a device. `Devices.choose` finds the device."""
+    """Reads the mirror of a device; a list is of one device, which `choose` finds before."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, devices: Devices) -> None:
         self._environment = environment
+        self._devices = devices
+
+    def choose(self, principal: Principal, device_id: str | None) -> Device:
+        """Return the device whose chats are meant. Raises what `Devices.choose` raises."""
+        return self._devices.choose(principal, device_id)
 
     def list(self, device: Device, query: ChatQuery) -> ChatPage:
         """List the chats: pinned ones first, then by the newest message, then by name.
@@ -110,7 +116,7 @@ class ChatList:
         if len(found) > len(shown):
             following = _to_position(revision, begun_at, shown[-1])
         items = [to_chat(placed.record, head, now) for placed in shown]
-        return ChatPage(items, head.is_complete, following, removed)
+        return ChatPage(Page(items, following), head.is_complete, removed)
 
     def show(self, device: Device, text: str) -> Chat:
         """Return the chat that a JID or a number names. Raises ChatNotFound, InvalidInput."""

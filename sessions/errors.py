@@ -244,8 +244,22 @@ class AppStateConflict(ServiceError):
 
 
 class CursorExpired(ServiceError):
+    """A position is no longer kept; in the event log, `oldest` and `latest` say what is."""
+
     code = ErrorCode.CURSOR_EXPIRED
     default_message = "that position is no longer kept"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        oldest: int | None = None,
+        latest: int | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.oldest = oldest
+        self.latest = latest
 
 
 class RateLimited(ServiceError):

@@ -13,6 +13,7 @@ from sessions.addresses import address_as_given
 from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
+from sessions.chat_list import ChatList
 from sessions.chats import Chats
 from sessions.choices import Choices
 from sessions.collections import Collections
@@ -24,6 +25,7 @@ from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
 from sessions.errors import StorageUnavailable
+from sessions.event_log import EventLog
 from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.pool import Pool
@@ -80,6 +82,8 @@ class Service:
             Choices(environment.database, self.devices),
             book=address_as_given,
         )
+        self.chat_list = ChatList(environment, self.devices)
+        self.event_log = EventLog(environment, self.devices)
         self.collections = Collections(environment, self.devices)
         self._environment = environment
         self._room = room

@@ -20,3 +20,26 @@ ARCHIVED_MANY = {
     "count": 2,
     "failed": 1,
 }
+ROW = {
+    "jid": CHAT,
+    "type": "contact",
+    "name": "Ann",
+    "name_source": "contact",
+    "pinned": False,
+    "archived": True,
+    "muted": True,
+    "muted_until": "9999-12-31T00:00:00Z",
+    "muted_forever": True,
+    "participant_count": 0,
+    "lid": "200000000000001@lid",
+    "phone_number": "15557000001",
+    "last_message_at": "2026-06-15T12:00:00Z",
+}
+SHOWN = {"success": True, "chat": ROW}
+LISTED = {
+    "success": True,
+    "chats": [ROW],
+    "count": 1,
+    "next_cursor": "mJ9p3v0c2k8s1d7f5g6h4jSzQxLCIiXQ",
+    "sync": "complete",
+}

@@ -9,10 +9,17 @@ from app.api import APP_STATE, BODY, COMMAND, DEVICE, KEYED, LINK, TOKEN, Bluepr
 from app.auth import tenant_token_required
 from app.context import request_deadline, service
 from app.examples import chats as examples
+from app.paging import read_page, show_page
 from app.parsing import chosen_device
+from app.queries import refuse_unknown
 from schemas import chats as schemas
 from schemas.base import DeviceChoice, EmptyRequest
+from schemas.chat_list import ChatAnswer, ChatsAnswer, ChatsQuery
+from sessions.chat_list import ChatQuery, ChatType
+from sessions.errors import ErrorCode
 from sessions.principals import Principal
+from sessions.store.chat_pages import ChatFilter
+from sessions.times import to_milliseconds
 
 blueprint = Blueprint("chats", __name__, description="Chats of a device's account")
 
@@ -24,8 +31,57 @@ CHAT_JID = {
     "example": examples.CHAT,
     "description": "`…@s.whatsapp.net`, `…@g.us`, `…@lid`, or a plain phone number.",
 }
+READ = (*TOKEN, *DEVICE, ErrorCode.VALIDATION_ERROR, ErrorCode.DEVICE_NOT_LINKED)
 CHANGE = (*TOKEN, *KEYED, *DEVICE, *LINK, *APP_STATE, *COMMAND)
 """What a change of how chats are kept may be answered."""
+
+
+@blueprint.route("/chats", methods=["GET"])
+@tenant_token_required
+@blueprint.arguments(ChatsQuery, location="query")
+@blueprint.errors(*READ, ErrorCode.CURSOR_EXPIRED)
+@blueprint.response(200, ChatsAnswer, example=examples.LISTED)
+def list_chats(principal: Principal, query: dict[str, Any]) -> dict[str, Any]:
+    """List the account's chats, saved contacts and groups, as they are known here.
+
+    It answers also while the device is offline. Pages of one list belong together: chats that move
+    while it is read are neither lost nor repeated; new ones are not in it. A list can be read on
+    for an hour.
+    """
+    refuse_unknown(ChatsQuery)
+    chats = service().chat_list
+    device = chats.choose(principal, chosen_device(query))
+    wanted = build_filter(query)
+    owner = f"{device.id}:{wanted!r}"
+    page = read_page({"limit": None, **query}, name="chats", owner=owner)
+    found = chats.list(device, ChatQuery(wanted, page.limit, page.after))
+    shown = show_page(found.page, name="chats", owner=owner)
+    removed = {} if found.removed is None else {"removed": found.removed}
+    return {**shown, "sync": "complete" if found.is_complete else "syncing", **removed}
+
+
+def build_filter(query: dict[str, Any]) -> ChatFilter:
+    """Return which chats a parsed query asks for."""
+    since = query.get("updated_since")
+    return ChatFilter(
+        archived=query.get("archived"),
+        pinned=query.get("pinned"),
+        muted=query.get("muted"),
+        is_group=None if "type" not in query else query["type"] == ChatType.GROUP,
+        query=query.get("q"),
+        updated_since=None if since is None else to_milliseconds(since),
+    )
+
+
+@blueprint.route("/chats/<chat_jid>", methods=["GET"], parameters=[CHAT_JID])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.errors(*READ, ErrorCode.CHAT_NOT_FOUND)
+@blueprint.response(200, ChatAnswer, example=examples.SHOWN)
+def show_chat(principal: Principal, query: dict[str, Any], chat_jid: str) -> dict[str, Any]:
+    """Show one chat, as it is known here."""
+    chats = service().chat_list
+    return {"chat": chats.show(chats.choose(principal, chosen_device(query)), chat_jid)}
 
 
 @blueprint.route("/chats/<chat_jid>/archive", methods=["POST"], parameters=[CHAT_JID])

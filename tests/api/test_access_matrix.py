@@ -29,6 +29,9 @@ MANAGERS = "manager admin"
 
 # Operation: the scope that a restricted token needs ("-": none is enough), and the roles.
 TENANT = {
+    "GET /chats": ("chats:read", EVERYBODY),
+    "GET /chats/{chat_jid}": ("chats:read", EVERYBODY),
+    "GET /events": ("events:read", EVERYBODY),
     "POST /chats/{chat_jid}/archive": ("chats:write", EVERYBODY),
     "POST /chats/archive": ("chats:write", EVERYBODY),
     "POST /chats/{chat_jid}/mute": ("chats:write", EVERYBODY),

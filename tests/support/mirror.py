@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.fake import FakeBridge
 from bridge.interface import Event
-from sessions.chat_list import Chat, ChatList, ChatPage, ChatQuery
+from sessions.chat_list import Chat, ChatPage, ChatQuery
 from sessions.principals import Principal
 from sessions.pump import Pump
 from sessions.states import Device
@@ -88,11 +88,11 @@ class Feed:
 
     def page(self, query: ChatQuery | None = None) -> ChatPage:
         """List chats."""
-        return ChatList(self.stage.service._environment).list(self.device, query or ChatQuery())
+        return self.stage.service.chat_list.list(self.device, query or ChatQuery())
 
     def chats(self, **wanted: Any) -> dict[str, Chat]:
         """Return the chats that a filter lets through, in order, by JID."""
-        page = self.page(ChatQuery(ChatFilter(**wanted)))
+        page = self.page(ChatQuery(ChatFilter(**wanted))).page
         return {chat.jid: chat for chat in page.items}
 
     def page_since(self, since: int) -> Sequence[str]:
