@@ -97,7 +97,7 @@ class Pump:
     def _read(self, event: Event) -> Effect | None:
         try:
             return read_event(event, self._started_at)
-        except (KeyError, TypeError, ValueError):
+        except Exception:
             # It would make no sense next time either; the events behind it must not wait for it.
             log.exception("event_malformed", type=event.type, device_id=event.device_id)
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session as Transaction
@@ -130,17 +131,20 @@ def test_a_tenant_can_not_change_the_device_of_another(
 def test_an_event_that_makes_no_sense_holds_up_nothing(
     stage: Stage, admin: Principal, bridge: FakeBridge, pump: Pump
 ) -> None:
-    """It is skipped with its mark, and those behind it are applied."""
+    """Whatever is wrong with it, it is skipped with its mark, and those behind it are applied."""
     device = stage.service.devices.create(admin, "phone")
     at = to_milliseconds(utc_now())
     bridge.emit(status_event(admin, device.id, "no such status", spool_id=1))
     bridge.emit(Event(admin.tenant_id, device.id, "device.status", at, {}, 2))
     bridge.emit(Event(admin.tenant_id, device.id, "of.the.future", at, {}, 3))
     bridge.emit(status_event(admin, "no-such-device", "banned", spool_id=4))
-    bridge.emit(status_event(admin, device.id, "banned", spool_id=5))
+    odd: Any = ["no mapping"]
+    bridge.emit(Event(admin.tenant_id, device.id, "device.status", 10**30, {"status": "new"}, 5))
+    bridge.emit(Event(admin.tenant_id, device.id, "device.status", at, odd, 6))
+    bridge.emit(status_event(admin, device.id, "banned", spool_id=7))
     pump.step()
     assert stage.status(admin).status is DeviceStatus.BANNED
-    assert mark(stage, admin.tenant_id) == 5
+    assert mark(stage, admin.tenant_id) == 7
 
 
 def test_old_events_say_nothing_about_connections_of_now(
