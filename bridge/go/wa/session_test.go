@@ -61,20 +61,33 @@ func (r *reader) await(fits func(Event) bool) (Event, []string) {
 }
 
 // awaitSettled waits until a device that was just linked is connected and its collections are in order,
-// so that no message to or from the phone is under way any more.
+// in whatever order these come, so that no message to or from the phone is under way any more.
 func (r *reader) awaitSettled() {
 	r.t.Helper()
-	r.await(isStatus(StatusConnected))
-	for settled := map[string]bool{}; len(settled) < len(syncd.Names); {
-		event, _ := r.await(isKind("app_state.status"))
-		var data collectionData
-		if err := json.Unmarshal(event.Data, &data); err != nil {
-			r.t.Fatal(err)
+	connected, settled := map[string]bool{}, map[string]map[string]bool{}
+	r.await(func(event Event) bool {
+		id := event.DeviceID
+		if isStatus(StatusConnected)(event) {
+			connected[id] = true
 		}
-		if data.State == "ok" {
-			settled[data.Collection] = true
+		if event.Type == "app_state.status" {
+			var data collectionData
+			if err := json.Unmarshal(event.Data, &data); err != nil {
+				r.t.Fatal(err)
+			}
+			if settled[id] == nil {
+				settled[id] = map[string]bool{}
+			}
+			settled[id][data.Collection] = settled[id][data.Collection] || data.State == "ok"
 		}
-	}
+		done := 0
+		for _, isOK := range settled[id] {
+			if isOK {
+				done++
+			}
+		}
+		return connected[id] && done == len(syncd.Names)
+	})
 }
 
 func isStatus(status string) func(Event) bool {
