@@ -5,22 +5,19 @@ Everything works on the mirror, in the caller's transaction; nobody is asked ove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session as Transaction
 
+from sessions.addresses import Address
+from sessions.chat_records import ChatRecord
 from sessions.errors import InvalidInput, Problem
 from sessions.jid import other_number, parse_chat_jid
-from sessions.states import Device
+from sessions.states import DeviceKey
 from sessions.store import chats as rows
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What to call a chat in a mutation, and when its newest message was sent (Unix ms)."""
-
-    jid: str
-    last_message_at: int | None = None
+from sessions.store import mirrors
+from sessions.store.database import Database
+from sessions.times import from_milliseconds
 
 
 def resolve_chat(
@@ -42,29 +39,51 @@ def resolve_chat(
     return known.pop() if known else jid
 
 
-def find_address(transaction: Transaction, device: Device, jid: str) -> Address:
-    """Return how a chat is called: a group as it is.
+class MirrorAddresses:
+    """An address book that knows what the mirror of a device knows."""
 
-    A user by LID if the account calls people so, else as app state knows the chat already, else as
-    given.
-    """
-    stored = rows.find(transaction, device.id, jid)
-    if stored is None:
-        lid = _lid_of(transaction, device.id, jid) if device.lid_migrated else None
-        return Address(lid or jid)
-    chat = stored.record
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __call__(self, device: DeviceKey, jids: Sequence[str]) -> Sequence[Address]:
+        """Give the addresses of chats: a group as it is.
+
+        A user by LID if the account calls people so, else as app state knows the chat already, else
+        as given.
+        """
+        with self._database.read() as transaction:
+            is_migrated = mirrors.is_lid_migrated(transaction, device.device_id)
+            chats = _by_name(transaction, device.device_id, jids)
+            lids = _lids(transaction, device.device_id, jids) if is_migrated else {}
+        return [_address(jid, chats.get(jid), lids) for jid in jids]
+
+
+def _by_name(
+    transaction: Transaction, device_id: str, jids: Sequence[str]
+) -> dict[str, ChatRecord]:
+    found: dict[str, ChatRecord] = {}
+    for stored in rows.load(transaction, device_id, jids):
+        found[stored.record.jid] = stored.record
+        if stored.record.lid is not None:
+            found[stored.record.lid] = stored.record
+    return found
+
+
+def _lids(transaction: Transaction, device_id: str, jids: Sequence[str]) -> dict[str, str]:
+    return {number: lid for lid, number in rows.load_pairs(transaction, device_id, jids)}
+
+
+def _address(jid: str, chat: ChatRecord | None, lids: Mapping[str, str]) -> Address:
+    if chat is None:
+        return Address(lids.get(jid, jid))
+    newest = chat.last_message_at
+    at = None if newest is None else from_milliseconds(newest)
     if chat.is_group:
-        return Address(jid, chat.last_message_at)
-    by_lid = chat.lid if device.lid_migrated else None
-    return Address(by_lid or chat.address or jid, chat.last_message_at)
+        return Address(jid, at)
+    return Address(lids.get(chat.jid) or chat.address or jid, at)
 
 
 def _known(transaction: Transaction, device_id: str, jids: list[str]) -> set[str]:
     chats = {stored.record.jid for stored in rows.load(transaction, device_id, jids)}
     paired = {number for _, number in rows.load_pairs(transaction, device_id, jids)}
     return (chats | paired) & set(jids)
-
-
-def _lid_of(transaction: Transaction, device_id: str, jid: str) -> str | None:
-    pairs = rows.load_pairs(transaction, device_id, [jid])
-    return next((lid for lid, number in pairs if number == jid), None)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bridge.interface import Bridge
-from sessions.addresses import address_as_given
+from sessions.addressing import MirrorAddresses
 from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
@@ -39,6 +39,7 @@ from sessions.store.meta import claim_network
 from sessions.tenants import Tenants
 from sessions.times import WallClock, utc_now
 from sessions.tokens import Tokens
+from sessions.upkeep import Upkeep, UpkeepThread
 from sessions.users import Users
 from sessions.waiting import WaitingRoom
 
@@ -80,7 +81,7 @@ class Service:
         self.chats = Chats(
             environment,
             Choices(environment.database, self.devices),
-            book=address_as_given,
+            book=MirrorAddresses(environment.database),
         )
         self.chat_list = ChatList(environment, self.devices)
         self.event_log = EventLog(environment, self.devices)
@@ -101,6 +102,7 @@ class Service:
         self._storage_thread = StorageThread(environment.storage)
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
+        self._upkeep = UpkeepThread(Upkeep(environment))
         self._started: list[Part] = []
 
     def start(self) -> None:
@@ -149,6 +151,7 @@ class Service:
             Part("bridge", self._start_bridge, self._stop_bridge),
             Part("pump", self._pump.start, self._pump.stop),
             Part("commands", self._room.open, self._drain),
+            Part("upkeep", self._upkeep.start, self._upkeep.stop),
             Part("boot", self._boot.start, self._boot.stop),
         )
 

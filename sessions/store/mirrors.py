@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from sessions.store.models import MirroredCollectionRow, MirrorRow
+from sessions.states import DeviceKey, DeviceStatus
+from sessions.store.models import DeviceRow, MirroredCollectionRow, MirrorRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,17 @@ def set_stale(transaction: Transaction, device_id: str, name: str, *, stale: boo
     row.is_stale = stale
 
 
-def stale_collections(transaction: Transaction, device_id: str) -> list[str]:
-    """List the collections of a device that have to be read anew."""
-    query = select(MirroredCollectionRow.name).where(
-        MirroredCollectionRow.device_id == device_id, MirroredCollectionRow.is_stale
+def stale_of_connected(transaction: Transaction) -> list[tuple[DeviceKey, str]]:
+    """List the collections that have to be read anew, of the devices that can do it now."""
+    query = (
+        select(DeviceRow.tenant_id, DeviceRow.id, MirroredCollectionRow.name)
+        .join(DeviceRow, DeviceRow.id == MirroredCollectionRow.device_id)
+        .where(MirroredCollectionRow.is_stale, DeviceRow.status == DeviceStatus.CONNECTED)
     )
-    return sorted(transaction.scalars(query))
+    return [(DeviceKey(row[0], row[1]), row[2]) for row in transaction.execute(query)]
+
+
+def is_lid_migrated(transaction: Transaction, device_id: str) -> bool:
+    """Tell whether a device's account calls people by their LIDs."""
+    query = select(DeviceRow.lid_migrated).where(DeviceRow.id == device_id)
+    return transaction.scalar(query) is True
