@@ -114,7 +114,7 @@ def test_library_round_trip(tmp_path: Any) -> None:
         "unknown": BridgeCode.UNKNOWN_METHOD,
         "bad": BridgeCode.INVALID_ARGUMENT,
         "nul": BridgeCode.INVALID_ARGUMENT,
-        "pairing": BridgeCode.PAIRING_FAILED,
+        "pairing": BridgeCode.DEVICE_NOT_CONNECTED,
         "reader": BridgeCode.STOPPED,
         "late": BridgeCode.STOPPED,
     }
