@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sessions.addresses import Address, AddressBook
+from sessions.addressing import resolve_chat
 from sessions.app_state import Mutation
 from sessions.choices import Choices
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import DeviceError, InvalidInput, Problem, ServiceError
-from sessions.jid import parse_chat_jid
+from sessions.jid import other_number, parse_chat_jid
 from sessions.principals import Principal
+from sessions.states import DeviceKey
 from sessions.times import to_milliseconds
 
 _SECOND = timedelta(seconds=1)
@@ -171,9 +173,17 @@ class Chats:
         with self._environment.admission.command():
             device = self._choices.choose(principal, device_id)
             session = self._environment.registry.find(device)
+            jid = self._resolve(device, chat_jid, jid)
             [known] = self._book(device, [jid])
             session.apply(change.collection, change.build(known), deadline=deadline)
         return jid
+
+    def _resolve(self, device: DeviceKey, text: str, jid: str) -> str:
+        """Return the JID that is meant where a plain number has two forms, else `jid` itself."""
+        if "@" in text or other_number(jid) is None:
+            return jid
+        with self._environment.database.read() as transaction:
+            return resolve_chat(transaction, device.device_id, text)
 
     def _range_end(self, known: Address) -> datetime:
         """Return a time after every message so far; clocks of senders may be ahead of ours."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
+from bridge.errors import BridgeError
 from sessions.comparison import compare_mirror
 from sessions.deadline import Deadline
 from sessions.environment import Environment
@@ -18,6 +21,8 @@ from sessions.session import Session
 from sessions.states import DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
 from sessions.store.erasure import erase_device
+
+log = structlog.get_logger(__name__)
 
 
 class Connections:
@@ -112,7 +117,12 @@ class Connections:
         """
         if device.id in self._compared or not device.is_linked:
             return
-        answer = session.call("app_state.status", until)
+        try:
+            answer = session.call("app_state.status", until)
+        except BridgeError as error:
+            # Such as for a device that was replaced: connecting tells how it is.
+            log.warning("mirror_not_compared", device_id=device.id, code=error.code)
+            return
         compare_mirror(self._environment, device, answer["collections"])
         self._compared.add(device.id)
 

@@ -149,6 +149,8 @@ def test_numbers_with_two_forms(account: Account, known: str, asked: str) -> Non
     """The form that the account knows is taken; if both are other people, one has to be named."""
     account.tell("history.chats", chats=[{"jid": known + HOME}])
     assert account.caller.get(f"/chats/{asked}").get_json()["chat"]["jid"] == known + HOME
+    answer = account.caller.post(f"/chats/{asked}/archive", json={"archived": True})
+    assert answer.get_json()["chat_jid"] == known + HOME
     account.tell("history.chats", chats=[{"jid": asked + HOME}])
     answer = account.caller.get(f"/chats/{asked}")
     assert answer.status_code == 400
