@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench.archives import Row, measure_archives
+from tests.bench.batches import BatchRow, measure_batches
 from tests.bench.restore import Restored, measure_restore
 
 MEANING = """
@@ -32,6 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wuts-bench-") as folder:
         rows = measure_archives(Path(folder) / "archives", seconds=arguments.seconds)
+        batches = measure_batches(Path(folder) / "batches", seconds=arguments.seconds)
         restored = None
         if arguments.devices:
             restored = measure_restore(
@@ -40,16 +42,22 @@ def main() -> None:
     if arguments.json:
         shown = {
             "archives": [asdict(row) for row in rows],
+            "batches": [asdict(batch) for batch in batches],
             "restore": restored and asdict(restored),
         }
         print(json.dumps(shown, indent=2))
     else:
-        print(describe(rows, restored))
+        print(describe(rows, batches, restored))
 
 
-def describe(rows: Sequence[Row], restored: Restored | None) -> str:
+def describe(rows: Sequence[Row], batches: Sequence[BatchRow], restored: Restored | None) -> str:
     """Write the report."""
-    lines = [MEANING, HEAD, *(describe_row(row) for row in rows)]
+    lines = [MEANING, HEAD, *(describe_row(row) for row in rows), ""]
+    lines += [
+        f"Batches of 500 chats, one after the other, at {batch.round_trip_ms} ms:"
+        f" {batch.archives_per_second} archives/s, p50 {batch.p50_ms} ms, {batch.failed} failed."
+        for batch in batches
+    ]
     if restored is not None:
         lines += [
             "",
