@@ -92,17 +92,19 @@ def test_status_of_devices_changes_no_membership(stage: Stage) -> None:
     assert stage.service._environment.database.membership is before
 
 
-def test_archives_read_no_rows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_and_which_device_are_read_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second archive within a second asks the database neither whose token nor which device."""
     registered = stage.service.tenants.register("One", "admin@example.com")
     admin = stage.service.tokens.authenticate(registered.token)
     stage.link(admin)
-    for kept in (stage.service.tokens._recent, stage.service.chats._choices._recent):
+    tokens, choices = stage.service.tokens, stage.service.chats._choices
+    for kept in (tokens._recent, choices._recent):
         monkeypatch.setattr(kept, "_clock", lambda: 0.0)
-    stage.service.tokens.authenticate(registered.token)
+    tokens.authenticate(registered.token)
     stage.archive(admin, CHAT)
-    monkeypatch.setattr(stage.service._environment.database, "read", None)
-    assert stage.service.tokens.authenticate(registered.token) == admin
+    monkeypatch.setattr(tokens, "_find", None)
+    monkeypatch.setattr(choices, "_devices", None)
+    assert tokens.authenticate(registered.token) == admin
     assert stage.archive(admin, CHAT) == CHAT
 
 
