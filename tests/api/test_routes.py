@@ -31,9 +31,16 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 TOKEN = "3f1d2c4b-1111-4222-8333-444455556666"
 
 
+def ends_with_name(path: str) -> bool:
+    """Tell whether a path ends with an id, or with what could be one."""
+    return path.endswith("}") or path.rpartition("/")[0] == "/chats"
+
+
 def served(path: str) -> set[str]:
     """Return the methods that a path takes."""
     methods = {method for method, known, _ in OPERATIONS if known == path} or {"GET"}
+    if path.startswith("/chats/") and ends_with_name(path):
+        methods |= {method for method, known, _ in OPERATIONS if known == f"/chats/{CHAT}"}
     return methods | ({"HEAD"} if "GET" in methods and path != "/qr" else set())
 
 
@@ -53,7 +60,7 @@ def test_other_methods(client: CheckedClient, path: str) -> None:
         for path in PATHS
         for change in ("{}/", "/{}", "{}//", "{}x", "/v1{}")
         # An id with one more letter is another id, not another path.
-        if not (path.endswith("}") and change == "{}x")
+        if not (ends_with_name(path) and change == "{}x")
     ],
 )
 def test_other_paths(caller: Caller, path: str, change: str) -> None:
