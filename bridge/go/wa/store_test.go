@@ -174,12 +174,9 @@ func tablesWith(t *testing.T, store *tenantStore, jid types.JID) []string {
 	const owned = `SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
 		WHERE tables.type='table' AND tables.name LIKE 'whatsmeow_%' AND columns.name IN ('our_jid', 'jid')`
 	rows, err := store.db.Query(within(t), owned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	columns, err := dbutil.NewRowIter(rows, func(row dbutil.Scannable) (column [2]string, err error) {
+	columns, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (column [2]string, err error) {
 		return column, row.Scan(&column[0], &column[1])
-	}).AsList()
+	}, err).AsList()
 	if err != nil {
 		t.Fatal(err)
 	}
