@@ -2,6 +2,7 @@ package wa
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -230,7 +231,9 @@ func TestSilentServer(t *testing.T) {
 // A pairing for which there is no connection fails, and those who wait for its code are told so.
 func TestConnectionRefused(t *testing.T) {
 	config := Config{DevicesDir: t.TempDir(), Timing: defaultTiming()}
-	network, err := SimulatorNetwork("127.0.0.1:1", string(make64('0')))
+	// The root key is the process's: another one would break the tests that run beside this.
+	rootKey := wasimtest.New(t).RootKey
+	network, err := SimulatorNetwork("127.0.0.1:1", hex.EncodeToString(rootKey[:]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +247,6 @@ func TestConnectionRefused(t *testing.T) {
 	if err != nil || pairing.State != pairingFailed || pairing.Reason != reasonConnect {
 		t.Errorf("pairing is %+v, %v", pairing, err)
 	}
-}
-
-func make64(digit byte) []byte {
-	text := make([]byte, 64)
-	for i := range text {
-		text[i] = digit
-	}
-	return text
 }
 
 // A server that answers nothing holds up neither a logout nor a disconnect beyond their time.
