@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-QUIET_SECONDS = 0.003
+QUIET_SECONDS = 0.008
 """A burst is over when nothing came for so long."""
-MOST_SECONDS = 0.012
+MOST_SECONDS = 0.05
 """For so long a burst is waited for, even if it goes on."""
 _SHORTEST_SECONDS = 0.0001
 
