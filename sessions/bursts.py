@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 QUIET_SECONDS = 0.008
 """A burst is over when nothing came for so long."""
-MOST_SECONDS = 0.05
+MOST_SECONDS = 0.08
 """For so long a burst is waited for, even if it goes on."""
 _SHORTEST_SECONDS = 0.0001
 
