@@ -14,7 +14,7 @@ from app.audit import register_audit
 from app.auth import Authenticator, MasterToken
 from app.context import EXTENSION, Context, Limits
 from app.errors import register_error_handlers
-from app.lifecycle import Lifecycle, Part
+from app.lifecycle import Lifecycle
 from app.management import ManagementListener
 from app.metrics import RequestMetrics
 from app.parsing import BODY_LIMIT
@@ -35,6 +35,7 @@ from app.settings import Settings
 from bridge.client import WhatsmeowBridge
 from bridge.interface import Bridge
 from sessions.data_directory import DataDirectory
+from sessions.parts import Part
 from sessions.rate_limits import RateLimiter
 from sessions.service import Service, build_service
 

@@ -7,13 +7,13 @@ started by one thread and stopped by another, which first waits for the start to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
 
 import structlog
 
 from sessions.deadline import Deadline
+from sessions.parts import Part
 
 log = structlog.get_logger(__name__)
 
@@ -26,15 +26,6 @@ class State(Enum):
     RUNNING = "running"
     STOPPING = "stopping"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Something that is started and stopped. `stop` is told until when it may take."""
-
-    name: str
-    start: Callable[[], None]
-    stop: Callable[[Deadline], None]
 
 
 class Lifecycle:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -28,35 +27,28 @@ from sessions.errors import StorageUnavailable
 from sessions.event_log import EventLog
 from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
+from sessions.parts import Part, Repeater
 from sessions.pool import Pool
 from sessions.pump import Pump, PumpThread
 from sessions.registry import Registry
 from sessions.session import Machinery
-from sessions.storage import Storage, StorageThread
+from sessions.storage import Storage
 from sessions.store import devices as device_rows
 from sessions.store.database import Database
 from sessions.store.meta import claim_network
 from sessions.tenants import Tenants
 from sessions.times import WallClock, utc_now
 from sessions.tokens import Tokens
-from sessions.upkeep import Upkeep, UpkeepThread
+from sessions.upkeep import Upkeep
 from sessions.users import Users
 from sessions.waiting import WaitingRoom
 
 _DRAIN_SECONDS = 3.0
+_PAUSE_SECONDS = 2.0
 # Go's names of the levels, where they differ from Python's.
 _LOG_LEVELS = {"warning": "warn"}
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Something with a start and a stop; `stop` has until the deadline."""
-
-    name: str
-    start: Callable[[], None]
-    stop: Callable[[Deadline], None]
 
 
 class Service:
@@ -99,10 +91,10 @@ class Service:
         metrics.registry.register(
             ServiceCollector(environment, pool=pool, pump=self._pump, bridge=bridge)
         )
-        self._storage_thread = StorageThread(environment.storage)
+        self._storage = Repeater("storage", environment.storage.step, pause=_PAUSE_SECONDS)
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
-        self._upkeep = UpkeepThread(Upkeep(environment))
+        self._upkeep = Repeater("upkeep", Upkeep(environment).step, pause=_PAUSE_SECONDS)
         self._started: list[Part] = []
 
     def start(self) -> None:
@@ -145,13 +137,13 @@ class Service:
         database, pool = self._environment.database, self._pool
         return (
             Part("database", self._open_database, lambda _: database.close()),
-            Part("storage", self._storage_thread.start, self._storage_thread.stop),
+            Part("storage", self._start_storage, self._storage.stop),
             Part("audit", self._audit_thread.start, self._audit_thread.stop),
             Part("pool", pool.start, pool.stop),
             Part("bridge", self._start_bridge, self._stop_bridge),
             Part("pump", self._pump.start, self._pump.stop),
             Part("commands", self._room.open, self._drain),
-            Part("upkeep", self._upkeep.start, self._upkeep.stop),
+            self._upkeep.as_part(),
             Part("boot", self._boot.start, self._boot.stop),
         )
 
@@ -169,6 +161,11 @@ class Service:
         except BaseException:
             database.close()
             raise
+
+    def _start_storage(self) -> None:
+        # What there is room for is known before anything is asked.
+        self._environment.storage.step()
+        self._storage.start()
 
     def _start_bridge(self) -> None:
         self._bridge.start(_bridge_config(self._environment.config))

@@ -1,27 +1,24 @@
 """Whether what happens can be written down. If not, commands are refused before they are sent.
 
-`Storage.step` writes a row and looks at the free space; `StorageThread` repeats it. In between,
-whoever fails to write anything is believed at once.
+`Storage.step` writes a row and looks at the free space, again and again. In between, whoever fails
+to write anything is believed at once.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import Event, Thread
 from typing import NamedTuple
 
 import structlog
 
 from sessions.config import ServiceConfig
-from sessions.deadline import Deadline
-from sessions.errors import ServiceError, StorageUnavailable
+from sessions.errors import StorageUnavailable
 from sessions.store.database import Database
 from sessions.store.meta import note_probe
 from sessions.times import WallClock
 
 _MIB = 1024 * 1024
-_PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -77,31 +74,3 @@ class Storage:
         before, self._space = self._space, Space(free, is_low=free < self._alert)
         if self._space.is_low and not (before and before.is_low):
             log.warning("disk_space_low", free_mib=free // _MIB)
-
-
-class StorageThread:
-    """Repeats the step until it is stopped."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="storage", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread; the space is known then. Raises StorageUnavailable."""
-        self._storage.step()
-        self._thread.start()
-
-    def stop(self, deadline: Deadline) -> None:
-        """End the thread; waits for it until the deadline."""
-        self._stopping.set()
-        self._thread.join(deadline.remaining())
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_PAUSE_SECONDS):
-            try:
-                self._storage.step()
-            except ServiceError as error:
-                log.warning("storage_not_writable", code=error.code)
-            except Exception:
-                log.exception("storage_step_failed")

@@ -3,13 +3,12 @@
 At the first connection of a device in this process the versions that its mirror reflects are
 compared with those of the bridge (`comparison.py`): where they differ, something was stored there
 and not here, and the collection is read anew once the device is connected. `Upkeep.step` does that
-and forgets what is too old; `UpkeepThread` repeats it.
+and forgets what is too old.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from threading import Event, Thread
 
 import structlog
 
@@ -25,7 +24,6 @@ from sessions.times import to_milliseconds
 LOG_LIFE = timedelta(days=7)
 _PRUNE_EVERY = timedelta(minutes=10)
 _TRY_EVERY = timedelta(minutes=1)
-_PAUSE_SECONDS = 2.0
 _SYNC_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
@@ -80,30 +78,3 @@ class Upkeep:
             event_log.remove_before(transaction, to_milliseconds(now - LOG_LIFE))
             chats.forget_positions(transaction, to_milliseconds(now - POSITIONS_LIFE))
         self._prune_at = now + _PRUNE_EVERY
-
-
-class UpkeepThread:
-    """Repeats the step."""
-
-    def __init__(self, upkeep: Upkeep) -> None:
-        self._upkeep = upkeep
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, deadline: Deadline) -> None:
-        """End the thread; waits for it until the deadline."""
-        self._stopping.set()
-        self._thread.join(deadline.remaining())
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_PAUSE_SECONDS):
-            try:
-                self._upkeep.step()
-            except ServiceError as error:
-                log.warning("upkeep_failed", code=error.code)
-            except Exception:
-                log.exception("upkeep_step_failed")

@@ -91,11 +91,6 @@ class WaitingRoom:
         self._inside: set[Waiter[Any]] = set()
 
     @property
-    def is_open(self) -> bool:
-        """Whether requests may wait."""
-        return self._door is _Door.OPEN
-
-    @property
     def is_closed(self) -> bool:
         """Whether the service is stopping, or has stopped."""
         return self._door is _Door.CLOSED

@@ -7,8 +7,9 @@ from threading import Event, Thread
 
 import pytest
 
-from app.lifecycle import Lifecycle, Part, State
+from app.lifecycle import Lifecycle, State
 from sessions.deadline import Deadline
+from sessions.parts import Part
 
 
 class Recorder:

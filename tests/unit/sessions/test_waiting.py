@@ -70,5 +70,6 @@ def test_a_closed_room_never_opens() -> None:
     room = WaitingRoom()
     room.close()
     room.open()
-    assert not room.is_open
     assert room.is_closed
+    with pytest.raises(ShuttingDown), room.enter():
+        pass
