@@ -1,4 +1,5 @@
-"""What a process holds: memory, threads, sockets, files, by the kernel's own count."""
+"""What a worker holds: memory, threads, sockets and files as the kernel counts them, goroutines as
+the bridge does."""
 
 from __future__ import annotations
 
@@ -7,21 +8,27 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.service import Service
+
 PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """One look at a process. `memory_kb` is the resident set."""
+    """One look at a worker. `memory_kb` is the resident set."""
 
     memory_kb: int
     threads: int
     sockets: int
     files: int
+    goroutines: int
 
     @classmethod
-    def of(cls, pid: int) -> Resources:
-        """Read what a process holds now."""
+    def of(cls, service: Service) -> Resources:
+        """Read what the worker of a service holds now; its metrics are asked where it is managed."""
+        pid = worker_of(service.child.process.pid)
         lines = (PROC / str(pid) / "status").read_text().splitlines()
         status = dict(line.split(":", 1) for line in lines)
         targets = _open_targets(PROC / str(pid) / "fd")
@@ -31,6 +38,7 @@ class Resources:
             threads=int(status["Threads"]),
             sockets=sockets,
             files=len(targets) - sockets,
+            goroutines=_count_goroutines(service),
         )
 
     def growth(self, before: Resources, allowed: Resources) -> list[str]:
@@ -50,6 +58,14 @@ def _open_targets(folder: Path) -> list[str]:
         with suppress(FileNotFoundError):
             targets.append(os.readlink(link))
     return targets
+
+
+def _count_goroutines(service: Service) -> int:
+    """Read the bridge's count from the metrics."""
+    url = f"http://{service.settings['WUTS_MANAGEMENT_BIND']}/metrics"
+    answer = service.http.get(url).raise_for_status()
+    families = {one.name: one for one in text_string_to_metric_families(answer.text)}
+    return int(families["wuts_bridge_goroutines"].samples[0].value)
 
 
 def worker_of(master: int) -> int:

@@ -68,7 +68,7 @@ def test_a_refused_change_must_not_show() -> None:
 
 def test_growth_is_named() -> None:
     """Only what grew by more than allowed is named."""
-    before, allowed = Resources(1000, 10, 20, 30), Resources(100, 2, 2, 2)
-    assert Resources(1100, 12, 5, 32).growth(before, allowed) == []
-    (found,) = Resources(1000, 13, 20, 30).growth(before, allowed)
+    before, allowed = Resources(1000, 10, 20, 30, 40), Resources(100, 2, 2, 2, 2)
+    assert Resources(1100, 12, 5, 32, 42).growth(before, allowed) == []
+    (found,) = Resources(1000, 13, 20, 30, 40).growth(before, allowed)
     assert found.startswith("threads grew from 10 to 13")

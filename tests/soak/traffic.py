@@ -34,7 +34,7 @@ NOTHING_SENT = frozenset(
 )
 """The codes that promise that the change has not left, and never will."""
 
-REPEATABLE = frozenset({408, 503, 504})
+REPEATABLE = frozenset({503, 504})
 PAUSE_SECONDS = 0.05
 
 
