@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
-from app import create_app
+from app import build_limits, create_app
 from app.context import EXTENSION, Context
 from app.settings import Settings
 from bridge.fake import FakeBridge
 from sessions.deadline import Deadline
 from tests.support.api import MASTER, Caller
 from tests.support.contract import CheckedClient
+
+Limit = Callable[..., None]
 
 _tenants = count(1)
 
@@ -120,3 +124,16 @@ def caller(client: CheckedClient) -> Caller:
 def stranger(client: CheckedClient) -> Caller:
     """The admin of another tenant."""
     return register(client)
+
+
+@pytest.fixture
+def limit(app: Flask) -> Iterator[Limit]:
+    """Set limits for the length of a test."""
+    before = app.extensions[EXTENSION]
+
+    def set_limits(**settings: Any) -> None:
+        changed = replace(before.settings, **settings)
+        app.extensions[EXTENSION] = replace(before, settings=changed, limits=build_limits(changed))
+
+    yield set_limits
+    app.extensions[EXTENSION] = before

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
-
 import pytest
-from flask import Flask
 from werkzeug.test import EnvironBuilder, TestResponse
 
-from app import build_limits
 from app.clients import find_origin
-from app.context import EXTENSION
 from app.settings import Settings, SettingsError
+from tests.api.conftest import Limit
 from tests.support.api import MASTER, Caller
 from tests.support.contract import CheckedClient
 
 STRANGER = "3f1d2c4b-1111-4222-8333-444455556666"
-Limit = Callable[..., None]
-
-
-@pytest.fixture
-def limit(app: Flask) -> Iterator[Limit]:
-    """Set limits for the length of a test."""
-    before = app.extensions[EXTENSION]
-
-    def set_limits(**settings: Any) -> None:
-        changed = replace(before.settings, **settings)
-        app.extensions[EXTENSION] = replace(before, settings=changed, limits=build_limits(changed))
-
-    yield set_limits
-    app.extensions[EXTENSION] = before
 
 
 def fail(client: CheckedClient, peer: str = "192.0.2.1", **headers: str) -> TestResponse:

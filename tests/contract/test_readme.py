@@ -8,19 +8,15 @@ from pathlib import Path
 import pytest
 
 from app.errors import STATUSES
-from app.settings import NAMES
+from app.settings import FILE_SUFFIX, NAMES, PARSERS, SECRETS, Settings
+from bridge.errors import BridgeCode
 from sessions.errors import ErrorCode
-from tests.support.contract import document
+from tests.support.contract import answered_codes
 
 ROOT = Path(__file__).parents[2]
-EVERYWHERE = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.REQUEST_TIMEOUT}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def documented_codes() -> set[ErrorCode]:
-    """Return the codes that any operation of the OpenAPI document can answer with."""
-    text = str(document()["paths"])
-    return {code for code in ErrorCode if re.search(rf"\b{code}\b", text)}
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+NAMED = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
 
 
 def test_every_setting_is_in_the_readme() -> None:
@@ -33,7 +29,23 @@ def test_every_error_is_in_the_readme() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", README, re.MULTILINE)
     table = {ErrorCode(code): int(status) for status, code in rows}
     assert {code: int(STATUSES[code]) for code in table} == table
-    assert set(table) == documented_codes() | EVERYWHERE
+    assert set(table) == answered_codes()
+
+
+def test_defaults_are_true() -> None:
+    """The default that the table of settings gives is the one that the code has."""
+    for name, text in re.findall(r"^\| `(WUTS_\w+)` \| `([^`]+)` \|", README, re.MULTILINE):
+        field = NAMES[name]
+        assert PARSERS[field](text) == getattr(Settings(), field), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_exists(page: Path) -> None:
+    """Every setting and every code that a page names is one of the code's."""
+    text = page.read_text(encoding="utf-8")
+    settings = set(re.findall(r"\bWUTS_[A-Z]\w+", text))
+    assert settings <= {*NAMES, *(f"{name}{FILE_SUFFIX}" for name in SECRETS)}
+    assert set(NAMED.findall(text)) - settings <= {*ErrorCode, *BridgeCode}
 
 
 @pytest.mark.parametrize(

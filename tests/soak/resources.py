@@ -27,7 +27,7 @@ class Resources:
 
     @classmethod
     def of(cls, service: Service) -> Resources:
-        """Read what the worker of a service holds now; its metrics are asked where it is managed."""
+        """Read what the worker of a service holds now; the service has a management listener."""
         pid = worker_of(service.child.process.pid)
         lines = (PROC / str(pid) / "status").read_text().splitlines()
         status = dict(line.split(":", 1) for line in lines)

@@ -13,12 +13,21 @@ from werkzeug.test import TestResponse
 
 from app.openapi import build_document
 from app.requests import REQUEST_ID
+from sessions.errors import ErrorCode
+
+EVERYWHERE = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.REQUEST_TIMEOUT}
 
 
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI document."""
     return build_document()
+
+
+def answered_codes() -> set[ErrorCode]:
+    """Return the codes that answers can carry: an operation's, and those of any path at all."""
+    text = str(document()["paths"])
+    return EVERYWHERE | {code for code in ErrorCode if re.search(rf"\b{code}\b", text)}
 
 
 class CheckedClient(FlaskClient):
