@@ -99,8 +99,15 @@ type Account struct {
 	chats        Chats
 	withoutPairs bool
 	isSaveDue    bool
-	people       map[string]*endpoint.Endpoint // who has written, by phone number
+	people       map[string]*endpoint.Endpoint // who has written or was written to, by phone number
 	unarchived   map[string]uint64             // chats that a message took out of the archive, and at which version
+
+	// What follows is not kept across restarts.
+	calls     []*Call
+	texts     []*Text
+	retries   map[string]int // how often a message was asked for again, by its id
+	presences []Presence
+	timers    []Timer
 }
 
 // AddAccount makes an account with a fresh phone.
@@ -163,6 +170,7 @@ func (s *Server) newAccount(pn, lid types.JID) *Account {
 		book:    syncd.New(syncd.Options{PageSize: s.options.PageSize, Lenient: s.options.Lenient}),
 		devices: map[uint16]*device{}, nextDevice: 1, nextKeyIndex: 1,
 		people: map[string]*endpoint.Endpoint{}, unarchived: map[string]uint64{},
+		retries: map[string]int{},
 	}
 	a.ServeSnapshots(s.options.Snapshots)
 	return a

@@ -23,23 +23,30 @@ func serveBundles(r request) {
 			r.reject(violationContent, "request for prekeys of nobody")
 			return
 		}
-		users = append(users, r.stream.server.bundleNode(jid))
+		users = append(users, r.stream.account.bundleNode(jid))
 	}
 	r.stream.reply(r.result(waBinary.Node{Tag: "list", Content: users}))
 }
 
-func (s *Server) bundleNode(jid types.JID) waBinary.Node {
+func (a *Account) bundleNode(jid types.JID) waBinary.Node {
 	node := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}}
-	bundle, ok := s.bundleOf(jid)
+	bundle, ok := a.bundleOf(jid)
 	if !ok {
 		node.Content = []waBinary.Node{{
 			Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"},
 		}}
 		return node
 	}
-	content := []waBinary.Node{
+	node.Content = append([]waBinary.Node{
 		{Tag: "registration", Content: binary.BigEndian.AppendUint32(nil, bundle.RegistrationID)},
 		{Tag: "type", Content: []byte{ecc.DjbType}},
+	}, keyNodes(bundle)...)
+	return node
+}
+
+// keyNodes writes the public keys of a bundle.
+func keyNodes(bundle endpoint.Bundle) []waBinary.Node {
+	content := []waBinary.Node{
 		{Tag: "identity", Content: bundle.Identity[:]},
 		{Tag: "skey", Content: []waBinary.Node{
 			{Tag: "id", Content: idBytes(bundle.Signed.ID)},
@@ -53,27 +60,23 @@ func (s *Server) bundleNode(jid types.JID) waBinary.Node {
 			{Tag: "value", Content: bundle.OneTime.Public},
 		}})
 	}
-	node.Content = content
-	return node
+	return content
 }
 
-// bundleOf returns the keys of a companion, or of the phone for device 0. A rule may spoil their
-// signature.
-func (s *Server) bundleOf(jid types.JID) (bundle endpoint.Bundle, ok bool) {
-	a, ok := s.owner(jid)
-	if !ok {
-		return bundle, false
-	}
+// bundleOf returns the keys of an own companion, or for device 0 of the own phone or of somebody else. A
+// rule may spoil their signature.
+func (a *Account) bundleOf(jid types.JID) (bundle endpoint.Bundle, ok bool) {
 	a.update(func(b *batch) {
 		d := a.devices[jid.Device]
 		switch {
-		case jid.Device == 0:
-			bundle = a.phone.Bundle()
-		case d != nil:
-			bundle, b.changed = d.bundle(), true
+		case a.isOwn(jid) && jid.Device == 0:
+			bundle, ok = a.phone.Bundle(), true
+		case a.isOwn(jid) && d != nil:
+			bundle, ok, b.changed = d.bundle(), true, true
 			b.askForPreKeys(d)
-		default:
-			ok = false
+		case jid.Device == 0 && a.server.knows(jid):
+			contact, err := a.server.contactOf(jid)
+			bundle, ok, b.changed = a.person(contact).Bundle(), err == nil, true
 		}
 	})
 	if ok && a.disturbance(faults.OnBundle, jid.Device, "") != nil {

@@ -107,6 +107,9 @@ func (q queued) offline(position int) *waBinary.Node {
 	node := q.Node
 	node.Attrs = maps.Clone(node.Attrs)
 	node.Attrs["offline"] = strconv.Itoa(position)
+	if node.Tag == "call" {
+		node.Attrs["e"] = "1"
+	}
 	return &node
 }
 

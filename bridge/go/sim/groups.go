@@ -75,18 +75,22 @@ func (a *Account) changeGroup(
 		if (at >= 0) != isKnown {
 			return
 		}
-		child := change(b, at)
+		b.notifyGroup(jid, change(b, at))
 		b.changed, err = true, nil
-		for _, d := range a.sorted() {
-			id := newID()
-			b.deliver(d, queued{ID: id, Node: waBinary.Node{
-				Tag: "notification",
-				Attrs: waBinary.Attrs{
-					"from": jid, "type": "w:gp2", "id": id, "t": time.Now().Unix(), "participant": a.pn,
-				},
-				Content: []waBinary.Node{child},
-			}})
-		}
 	})
 	return err
+}
+
+// notifyGroup tells every device of a change of a group.
+func (b *batch) notifyGroup(jid types.JID, child waBinary.Node) {
+	for _, d := range b.account.sorted() {
+		id := newID()
+		b.deliver(d, queued{ID: id, Node: waBinary.Node{
+			Tag: "notification",
+			Attrs: waBinary.Attrs{
+				"from": jid, "type": "w:gp2", "id": id, "t": time.Now().Unix(), "participant": b.account.pn,
+			},
+			Content: []waBinary.Node{child},
+		}})
+	}
 }

@@ -38,7 +38,13 @@ func (s *stream) handle(next arrival) {
 		s.receipt(node)
 	case "ack":
 		s.acknowledged(node)
-	case "ib", "presence", "chatstate":
+	case "call":
+		s.call(node)
+	case "presence":
+		s.presence(node)
+	case "chatstate":
+		s.typing(node)
+	case "ib":
 	default:
 		s.violate(violationStanza, node.Tag)
 	}
@@ -56,24 +62,22 @@ func (s *stream) withDevice(change func(b *batch, d *device)) {
 func (s *stream) acknowledged(node *waBinary.Node) {
 	s.withDevice(func(b *batch, d *device) {
 		d.note(&d.acks, node)
+		if wire.Attr(*node, "class") == "call" {
+			b.noteOfferAck(d, wire.Attr(*node, "id"))
+		}
 		b.stale = d.acknowledge(wire.Attr(*node, "id")) || b.stale
 	})
 }
 
-// message takes a companion's message to its own phone. There are no other recipients yet.
+// message takes a companion's message to its own phone, or to others.
 func (s *stream) message(node *waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
 	s.withDevice(func(b *batch, d *device) {
-		ack := ackFor(node)
-		toPhone := wire.Attr(*node, "category") == "peer" &&
-			(to.User == s.account.pn.User || to.User == s.account.lid.User)
-		if !toPhone {
-			s.violate(violationUnsupported, "message to somebody else than the own phone")
-			ack.Attrs["error"] = "501"
-			b.reply(s, ack)
+		if wire.Attr(*node, "category") != "peer" || !s.account.isOwn(to) {
+			s.relay(b, d, node, to)
 			return
 		}
-		b.reply(s, ack)
+		b.reply(s, ackFor(node))
 		if err := b.open(d, node); err != nil {
 			s.violate(violationUndecryptable, err.Error())
 		}
@@ -85,7 +89,11 @@ func ackFor(node *waBinary.Node) waBinary.Node {
 	attrs := waBinary.Attrs{
 		"class": node.Tag, "id": node.Attrs["id"], "from": node.Attrs["to"], "t": time.Now().Unix(),
 	}
-	if node.Tag != "message" {
+	switch node.Tag {
+	case "message":
+	case "call":
+		attrs["type"] = wire.FirstChild(*node).Tag
+	default:
 		attrs["type"] = node.Attrs["type"]
 	}
 	return waBinary.Node{Tag: "ack", Attrs: attrs}

@@ -40,6 +40,8 @@ var requests = map[route]func(request){
 	{"blocklist", "get", ""}:                 answerBlocklist,
 	{"privacy", "get", "privacy"}:            answerPrivacy,
 	{"w:g2", "get", "participating"}:         listGroups,
+	{"w:g2", "set", "ephemeral"}:             setGroupTimer,
+	{"w:g2", "set", "not_ephemeral"}:         setGroupTimer,
 	{"privacy", "set", "tokens"}:             answerEmpty,
 	{"urn:xmpp:whatsapp:dirty", "set", ""}:   answerEmpty,
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +56,8 @@ type savedAccount struct {
 	Refusal      Refusal            `json:"refusal,omitzero"`
 	Chats        Chats              `json:"chats,omitzero"`
 	WithoutPairs bool               `json:"without_pairs,omitempty"`
+
+	People map[string]*endpoint.Endpoint `json:"people,omitempty"`
 }
 
 // saveDelay is how long what may be lost waits to be written together with more of its kind.
@@ -100,6 +103,7 @@ func (a *Account) encode() ([]byte, error) {
 		Migrated: a.migrated, Unarchive: a.unarchive, Phone: a.phone, Book: book,
 		NextDevice: a.nextDevice, NextKeyIndex: a.nextKeyIndex, Forced: a.forced,
 		Refusal: a.refusal, Chats: a.chats, WithoutPairs: a.withoutPairs,
+		People: a.people,
 	}
 	for _, d := range a.sorted() {
 		saved.Devices = append(saved.Devices, d.deviceRecord)
@@ -229,7 +233,11 @@ func (s *Server) restoreAccount(text []byte) error {
 	a.migrated, a.unarchive, a.forced = saved.Migrated, saved.Unarchive, saved.Forced
 	a.nextDevice, a.nextKeyIndex, a.refusal = saved.NextDevice, saved.NextKeyIndex, saved.Refusal
 	a.chats, a.withoutPairs = saved.Chats, saved.WithoutPairs
+	if saved.People != nil {
+		a.people = saved.People
+	}
 	for _, record := range saved.Devices {
+		record.Unacked = slices.DeleteFunc(record.Unacked, func(q queued) bool { return q.Node.Tag == "call" })
 		if len(record.Noise) != 32 || len(record.Identity) != 32 {
 			return fmt.Errorf("device %d has keys of the wrong size", record.ID)
 		}

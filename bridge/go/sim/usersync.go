@@ -24,7 +24,7 @@ func answerUserSync(r request) {
 		answer := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}}
 		var content []waBinary.Node
 		for _, protocol := range protocols.GetChildren() {
-			if part, known := r.stream.server.describe(jid, protocol.Tag); known {
+			if part, known := r.stream.account.describe(jid, protocol.Tag); known {
 				content = append(content, part)
 			}
 		}
@@ -42,13 +42,13 @@ func answerUserSync(r request) {
 }
 
 // describe answers one protocol for one user.
-func (s *Server) describe(jid types.JID, protocol string) (waBinary.Node, bool) {
+func (a *Account) describe(jid types.JID, protocol string) (waBinary.Node, bool) {
 	switch protocol {
 	case "lid":
-		lid, ok := s.lidOf(jid)
+		lid, ok := a.server.lidOf(jid)
 		return waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": lid}}, ok
 	case "devices":
-		return s.deviceList(jid), true
+		return a.deviceList(jid), true
 	default:
 		return waBinary.Node{Tag: protocol}, true
 	}
@@ -60,9 +60,10 @@ func (s *Server) lidOf(jid types.JID) (types.JID, bool) {
 	return s.directory.lidOf(jid)
 }
 
-func (s *Server) deviceList(jid types.JID) waBinary.Node {
+// deviceList names the devices of a user: whoever is not the account's owner has one.
+func (a *Account) deviceList(jid types.JID) waBinary.Node {
 	devices := []waBinary.Node{{Tag: "device", Attrs: waBinary.Attrs{"id": "0"}}}
-	if a, ok := s.owner(jid); ok {
+	if a.isOwn(jid) {
 		a.mu.Lock()
 		for _, d := range a.sorted() {
 			devices = append(devices, waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{
@@ -77,14 +78,14 @@ func (s *Server) deviceList(jid types.JID) waBinary.Node {
 	}}
 }
 
-// owner finds the account of a phone number or LID.
-func (s *Server) owner(jid types.JID) (*Account, bool) {
+// knows says whether there is somebody of that phone number or LID.
+func (s *Server) knows(jid types.JID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	phone := jid.User
+	names := s.directory.lids
 	if jid.Server == types.HiddenUserServer {
-		phone = s.directory.phones[jid.User]
+		names = s.directory.phones
 	}
-	a, ok := s.accounts[phone]
-	return a, ok
+	_, known := names[jid.User]
+	return known
 }

@@ -81,7 +81,7 @@ func TestHelp(t *testing.T) {
 	}
 	for _, word := range []string{
 		"/v1/info", "/scan", "/appstate", "/v1/faults", "/v1/wait", "-state",
-		"/v1/faults/release", "recovery", "mid_frame",
+		"/v1/faults/release", "recovery", "mid_frame", "A/calls/ID/end", "A/presence", "A/disappearing",
 	} {
 		if !strings.Contains(help.String(), word) {
 			t.Errorf("the help does not mention %s", word)

@@ -38,6 +38,22 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
   POST   A/messages                      {"from","chat"?,"text"?,"kind"?,"name"?,"at_ms"?,"paired"?,"count"?}
            -> {"ids"}: somebody writes to the account, or to a group; kind is text, reaction or revoke;
            paired lets the stanza tell the sender's other JID
+  GET    A/messages                      {"messages":[{"id","to","pn","text","device","arrivals","retried"?,
+                                          "on_phone"?,"at"}]}: what devices wrote, as it was read; one row an
+                                          id, arrivals is how often it came
+  POST   A/calls                         {"from","creator"?,"group"?,"notice"?,"video"?,"paired"?,"missed"?,
+                                          "ring_ms"?,"devices"?} -> {"call_id"}: somebody calls; from and
+           creator are JIDs of users, with the number of a device or without; paired lets the offer tell the
+           caller's other JID; missed tells devices that come back of a call that is over
+  POST   A/calls/ID/end                  {"reason"?}: the caller gives up
+  POST   A/calls/ID/answer, A/calls/ID/decline   the phone takes or refuses it
+  POST   A/calls/ID/signal               {"tag"}: another stanza about it, such as a preaccept
+  GET    A/calls                         {"calls":[{"call_id","from","creator","group_jid"?,"media","state",
+                                          "reason"?,"offered_at","acks":[device],"rejects":[{"device",
+           "call_id","creator","latency_ms","acked"}]}]}; state: ringing, rejected, accepted or ended
+  GET    A/presence                      {"presence":[{"device","kind":"presence"|"typing"|"subscribe",
+                                          "jid"?,"state"?,"media"?,"name"?,"at"}]}
+  GET    A/disappearing                  {"disappearing":[{"chat","pn"?,"seconds","device","at"}]}
   POST   A/sent                          {"to","text"?,"count"?} -> {"ids"}: the phone writes
   POST   A/groups                        {"what":"create"|"rename"|"leave","jid","subject"?,"size"?}
   POST   A/pairs                         the phone tells all pairs of phone numbers and LIDs
@@ -50,6 +66,7 @@ A is /v1/accounts/PN with the digits of a phone number (1555…; LIDs are 2000�
   POST   /v1/wait                        {"condition":{…},"timeout":"5s"} with a condition of
            {"account","device","state":"online"|"active"|"offline"}
            {"account","collection","index","present"?,"value"?}
+           {"account","reject":CALL_ID}  {"account","message":{"id"?,"to"?,"text"?}}
   POST   /v1/version-floor               {"version":"2.3000.1"}: older clients fail with 405; "" lifts it
   POST, GET, DELETE /v1/faults           a rule {"action",…} -> {"id"}; all rules; none any more
   DELETE /v1/faults/ID                   take one rule away

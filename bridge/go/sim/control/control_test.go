@@ -125,7 +125,7 @@ func TestGuard(t *testing.T) {
 func TestUnknownPathsAndMethods(t *testing.T) {
 	a := start(t)
 	for _, path := range []string{
-		"/", "/v1", "/v1/accounts/15550009999", base + "/appstate/unknown", base + "/calls",
+		"/", "/v1", "/v1/accounts/15550009999", base + "/appstate/unknown", base + "/chats",
 	} {
 		a.get(path, 404)
 	}

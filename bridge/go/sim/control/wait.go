@@ -11,14 +11,17 @@ import (
 	"wuts/sim/syncd"
 )
 
-// condition is what a wait is for: a device's state, or an entry of the app state.
+// condition is what a wait is for: a device's state, an entry of the app state, a device's refusal of a
+// call, or something that a device wrote.
 //
 //	{"account":"1555…","device":1,"state":"online"|"active"|"offline"}
 //	{"account":"1555…","collection":"regular_low","index":["archive","…"],"present":true,
 //	 "value":{"archiveChatAction":{"archived":true}}}
+//	{"account":"1555…","reject":"<call id>"}
+//	{"account":"1555…","message":{"id":"…","to":"…","text":"…"}}
 //
-// An active device is one that is online and has asked for what waits for it. A value is matched
-// as far as it is given; present is true unless said otherwise.
+// An active device is one that is online and has asked for what waits for it. A value and a message are
+// matched as far as they are given; present is true unless said otherwise.
 type condition struct {
 	Account    string          `json:"account"`
 	Device     *uint16         `json:"device"`
@@ -27,6 +30,20 @@ type condition struct {
 	Index      []string        `json:"index"`
 	Present    *bool           `json:"present"`
 	Value      json.RawMessage `json:"value"`
+	Reject     string          `json:"reject"`
+	Message    *messageFilter  `json:"message"`
+}
+
+// messageFilter picks messages by what is given of them. Both JIDs of a person are good.
+type messageFilter struct {
+	ID   string `json:"id"`
+	To   string `json:"to"`
+	Text string `json:"text"`
+}
+
+func (f messageFilter) fits(text sim.Text) bool {
+	return (f.ID == "" || f.ID == text.ID) && (f.Text == "" || f.Text == text.Text) &&
+		(f.To == "" || f.To == text.To.String() || f.To == text.PN.String())
 }
 
 func (s *Server) wait(r *http.Request) (any, error) {
@@ -60,13 +77,34 @@ func (s *Server) wait(r *http.Request) (any, error) {
 // compile turns the condition into a function that can be asked again and again.
 func (c condition) compile(a *sim.Account) (func() bool, error) {
 	switch {
-	case c.Device != nil && c.Collection == "":
+	case c.kinds() != 1:
+	case c.Device != nil:
 		return c.deviceState(a, *c.Device)
-	case c.Device == nil && c.Collection != "" && c.Index != nil:
+	case c.Reject != "":
+		return func() bool { return isRejected(a, c.Reject) }, nil
+	case c.Message != nil:
+		return func() bool { return slices.ContainsFunc(a.Texts(), c.Message.fits) }, nil
+	case c.Index != nil:
 		return c.entryState(a)
-	default:
-		return nil, invalid("a condition has a device and a state, or a collection and an index")
 	}
+	return nil, invalid("a condition has a device and a state, a collection and an index, a reject, or a message")
+}
+
+// kinds is how many things the condition is about at once.
+func (c condition) kinds() int {
+	count := 0
+	for _, isGiven := range []bool{c.Device != nil, c.Collection != "", c.Reject != "", c.Message != nil} {
+		if isGiven {
+			count++
+		}
+	}
+	return count
+}
+
+func isRejected(a *sim.Account, id string) bool {
+	return slices.ContainsFunc(a.Calls(), func(call sim.Call) bool {
+		return call.ID == id && len(call.Rejects) > 0
+	})
 }
 
 func (c condition) deviceState(a *sim.Account, id uint16) (func() bool, error) {

@@ -113,6 +113,10 @@ var actions = map[string]action{
 		},
 		check: checkNothing, help: "how the download of an account's snapshot fails",
 	},
+	"retry": {
+		whats: map[string]Moment{"": OnRead}, check: checkNothing,
+		help: "somebody can't read a device's message, and asks for it again",
+	},
 	"stream": {
 		whats: map[string]Moment{
 			"515": OnStanza, "503": OnStanza, "replaced": OnStanza, "device_removed": OnStanza,

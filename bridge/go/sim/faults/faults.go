@@ -27,6 +27,7 @@ const (
 	OnRecovery   Moment = "recovery request"
 	OnWrite      Moment = "write of the phone"
 	OnDownload   Moment = "download"
+	OnRead       Moment = "message at its recipient"
 )
 
 // Stanza is one stanza on its way; at another moment there is no node, and perhaps a collection.

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"wuts/sim"
 	"wuts/sim/faults"
 	"wuts/sim/wasimtest"
 )
@@ -62,15 +63,29 @@ func TestUndecryptableIsAViolation(t *testing.T) {
 	})
 }
 
-// A message to anybody but the own phone is refused: there is nobody else yet.
-func TestMessageToOthersIsRefused(t *testing.T) {
+// A message to a group, to somebody who does not exist, without a copy for its recipient, or with one that
+// can't be read, is a violation each.
+func TestMessagesToNobody(t *testing.T) {
 	s := wasimtest.New(t, wasimtest.AllowViolations())
-	c := seeded(t, s, s.AddAccount(wasimtest.Spec{}))
-	sendRaw(t, c, chat, nil)
-	s.Until("a violation is recorded", func() bool {
-		violations := s.Server().Violations()
-		return len(violations) == 1 && violations[0].Kind == "unsupported"
-	})
+	account := s.AddAccount(wasimtest.Spec{Contacts: []sim.ContactSpec{{PN: chat.User}}})
+	c := seeded(t, s, account)
+	for i, try := range []struct {
+		to   types.JID
+		kind string
+	}{
+		{types.NewJID("120363000000000001", types.GroupServer), "unsupported"},
+		{types.NewJID("15550009999", types.DefaultUserServer), "malformed"},
+		{chat, "undecryptable"},
+	} {
+		sendRaw(t, c, try.to, nil)
+		s.Until("a violation is recorded", func() bool {
+			violations := s.Server().Violations()
+			return len(violations) == i+1 && violations[i].Kind == try.kind
+		})
+	}
+	if texts := account.Texts(); len(texts) != 0 {
+		t.Errorf("%+v were read", texts)
+	}
 }
 
 func sendRaw(t *testing.T, c *client, to types.JID, more waBinary.Attrs) {
