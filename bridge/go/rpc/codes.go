@@ -91,6 +91,8 @@ var verdicts = []struct {
 	{wa.ErrDeviceBanned, DeviceBanned},
 	{wa.ErrDeviceOutdated, DeviceOutdated},
 	{wa.ErrDeviceNotConnected, DeviceNotConnected},
+	{wa.ErrNoPushName, AppStateNotReady},
+	{wa.ErrNobody, ServerRefused},
 	{wa.ErrPairingEnded, PairingFailed},
 	{engine.ErrUnknownCollection, InvalidArgument},
 	{engine.ErrEmpty, InvalidArgument},

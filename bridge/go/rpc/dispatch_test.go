@@ -23,6 +23,18 @@ func requestFor(name string) map[string]any {
 	case "app_state.apply":
 		params["collection"] = "regular_low"
 		params["mutations"] = []any{map[string]any{"type": "pin", "chat_jid": chat, "pinned": true}}
+	case "call.reject":
+		params["call_id"], params["from"], params["creator"] = "CA11", chat, "200000000002222:3@lid"
+	case "message.send_text":
+		params["to"], params["text"], params["message_id"] = chat, "Not now.", "3EB0000000000000"
+	case "chat.typing":
+		params["chat_jid"], params["state"], params["media"] = chat, "composing", "text"
+	case "chat.set_disappearing":
+		params["chat_jid"], params["seconds"] = chat, 86400
+	case "presence.set":
+		params["state"] = "available"
+	case "presence.subscribe":
+		params["jid"] = chat
 	}
 	return params
 }

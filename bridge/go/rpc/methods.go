@@ -40,6 +40,12 @@ var methods = []method{
 	{name: "app_state.apply", run: typed(applyAppState), maySend: true},
 	{name: "app_state.sync", run: typed(syncAppState)},
 	{name: "app_state.status", run: typed(appStateStatus)},
+	{name: "call.reject", run: typed(rejectCall), maySend: true},
+	{name: "message.send_text", run: typed(sendText), maySend: true},
+	{name: "chat.typing", run: typed(setTyping), maySend: true},
+	{name: "chat.set_disappearing", run: typed(setDisappearing), maySend: true},
+	{name: "presence.set", run: typed(setPresence), maySend: true},
+	{name: "presence.subscribe", run: typed(subscribePresence), maySend: true},
 	{name: "tenant.erase", run: typed(eraseTenant), maySend: true},
 	{name: "bridge.stats", run: typed(bridgeStats)},
 }

@@ -30,6 +30,7 @@ type Timing struct {
 	Reconnecting time.Duration // the wait for a connection before a call is refused
 	QueueFull    time.Duration // the wait for room in the event queue
 	Pong         time.Duration // the answer to a ping that is to prove a doubtful connection
+	Acknowledge  time.Duration // the wait for the server to acknowledge the refusal of a call
 	Canary       time.Duration // from one try with a version that the server refuses to the next
 	CanaryOrder  time.Duration // the same for tries that somebody asked for
 	Stable       time.Duration // a connection that lasts this long resets the back-off
@@ -50,6 +51,7 @@ func defaultTiming() Timing {
 		Reconnecting: 5 * time.Second,
 		QueueFull:    60 * time.Second,
 		Pong:         5 * time.Second,
+		Acknowledge:  5 * time.Second,
 		Canary:       15 * time.Minute,
 		CanaryOrder:  10 * time.Second,
 		Stable:       30 * time.Second,

@@ -16,6 +16,8 @@ var (
 	ErrDeviceBanned        = errors.New("the account is banned")
 	ErrDeviceOutdated      = errors.New("the client version is refused")
 	ErrDeviceNotConnected  = errors.New("the device is not connected")
+	ErrNoPushName          = errors.New("the account's push name is not known yet")
+	ErrNobody              = errors.New("nobody has this phone number")
 	ErrPairingEnded        = errors.New("the pairing ended before a code came")
 	ErrStorage             = errors.New("the device store failed")
 	ErrStopped             = errors.New("the bridge is stopped")

@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"wuts/sim"
+	"wuts/sim/faults"
 	"wuts/sim/wasimtest"
 )
 
@@ -331,7 +332,8 @@ func TestCutBetweenStanzaAndAckLosesNothing(t *testing.T) {
 	})
 }
 
-// Nothing that people wrote is in any file of the devices, neither during nor after their messages.
+// Nothing that people wrote, or that was written to them, is in any file of the devices, neither during nor
+// after the messages.
 func TestContentReachesNoFile(t *testing.T) {
 	simulator := wasimtest.New(t)
 	phone := simulator.AddAccount(wasimtest.Spec{
@@ -339,9 +341,14 @@ func TestContentReachesNoFile(t *testing.T) {
 		Chats: sim.Chats{Count: 20, LIDs: 10},
 	})
 	config := simulatedConfig(t, simulator)
-	reader, _, _ := linkFor(t, config, phone)
+	reader, key, _ := linkFor(t, config, phone)
 	reader.collect(ends(2))
 	from := user(t, "15550002222@s.whatsapp.net")
+	simulator.Fault(faults.Rule{Action: "retry", Times: 1})
+	if _, err := reader.bridge.SendText(within(t), key, from, "3EB0000000000001", sim.Canary); err != nil {
+		t.Fatal(err)
+	}
+	simulator.Until("the text was read", func() bool { return len(phone.Texts()) == 1 })
 	receive(t, phone, sim.Inbound{From: from})
 	reader.awaitTime(receive(t, phone, sim.Inbound{From: from, Kind: "reaction"}))
 	files := 0

@@ -34,6 +34,8 @@ func (l *link) handle(raw any) bool {
 		return l.feed == nil || l.feed.joined(event)
 	case *events.GroupInfo:
 		return l.feed == nil || l.feed.regrouped(event)
+	case *events.CallOffer, *events.CallOfferNotice, *events.CallAccept, *events.CallReject, *events.CallTerminate:
+		return l.handleCall(event)
 	default:
 		l.handleConnection(raw)
 	}

@@ -10,7 +10,6 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
-	waLog "go.mau.fi/whatsmeow/util/log"
 
 	"wuts/wa/engine"
 )
@@ -22,9 +21,11 @@ type link struct {
 	client  *whatsmeow.Client
 	engine  *engine.Engine // nil until the device has its stores
 	feed    *feed          // likewise
+	tap     *tap
 	ctx     context.Context
 	cancel  context.CancelFunc
 
+	exchange  atomic.Pointer[exchange]
 	isUp      atomic.Bool // logged in, as far as events have said
 	hasEnded  atomic.Bool // the session has let go of it
 	isSuspect atomic.Bool // a ping is under way that is to prove the connection
@@ -48,10 +49,10 @@ type link struct {
 
 // newLink makes the client of a device. It connects only when the session's loop says so.
 func (s *session) newLink(device *store.Device) *link {
-	l := &link{session: s, device: device}
+	l := &link{session: s, device: device, tap: newTap()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	device.Container = deviceContainer{l}
-	l.client = whatsmeow.NewClient(device, waLog.Noop)
+	l.client = whatsmeow.NewClient(device, l.tap)
 	l.client.BackgroundEventCtx = l.ctx
 	l.client.EnableAutoReconnect = false
 	l.client.DisableLoginAutoReconnect = true

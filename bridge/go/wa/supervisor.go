@@ -83,7 +83,8 @@ func (s *session) reconcile() {
 		var err error
 		l.isOpen, l.mustReopen = true, false
 		l.dials++
-		s.operate(l, "connect", func() { err = l.client.Connect() }, func() { s.dialled(l, err) })
+		ctx := l.nextExchange()
+		s.operate(l, "connect", func() { err = l.client.ConnectContext(ctx) }, func() { s.dialled(l, err) })
 	case !l.isOpen && l.settled != nil:
 		close(l.settled)
 		l.settled = nil

@@ -120,3 +120,26 @@ func (w clientWire) Dispatch(
 		internals.DispatchEvent(event)
 	}
 }
+
+// SendAcknowledged sends a stanza that has an id, and waits for the server to acknowledge it. Reports false
+// if that did not come in time, or was an error.
+func SendAcknowledged(
+	ctx context.Context, client *whatsmeow.Client, node waBinary.Node, timeout time.Duration,
+) (bool, error) {
+	internals := client.DangerousInternals()
+	// The waiter stays until the connection ends if nothing comes: taking it back just when something
+	// does would be a panic of whatsmeow's.
+	answer := internals.WaitResponse(node.AttrGetter().String("id"))
+	if err := internals.SendNode(ctx, node); err != nil {
+		return false, err
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case got := <-answer:
+		return got.Tag == "ack" && got.AttrGetter().OptionalInt("error") == 0, nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false, nil
+}
