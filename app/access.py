@@ -55,6 +55,7 @@ TENANT: Mapping[str, Access] = {
     "chats.list_chats": Access(Scope.CHATS_READ),
     "chats.show_chat": Access(Scope.CHATS_READ),
     "events.list_events": Access(Scope.EVENTS_READ),
+    "events.stream_events": Access(Scope.EVENTS_READ),
     "chats.archive": _changes_chats("chat.archive"),
     "chats.archive_many": _changes_chats("chat.archive_many"),
     "chats.mute": _changes_chats("chat.mute"),

@@ -121,6 +121,14 @@ def admit(check: Callable[[str | None], T]) -> T:
         raise
 
 
+def keep_asking() -> Callable[[], Principal]:
+    """Return what says whose the request's token is, also when the view has long returned.
+
+    It raises Unauthorized once the token was revoked or has expired.
+    """
+    return partial(context().authenticator.principal, request.headers.get("Authorization"))
+
+
 def require_metrics_token() -> None:
     """Accept the token of those who read metrics alone. Raises NotFound when there is none."""
     expected = context().settings.metrics_token

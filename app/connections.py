@@ -7,6 +7,7 @@ poller again (SO_RCVLOWAT), so a client that sends byte after byte costs one wak
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from contextlib import suppress
@@ -82,3 +83,15 @@ class Connection(TConn):
         if size != self._awaited:
             self._awaited = size
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+
+
+def is_gone(client: socket.socket) -> bool:
+    """Tell whether a client that waits for an answer has closed the connection."""
+    poll = select.poll()
+    poll.register(client, select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True

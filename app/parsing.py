@@ -43,6 +43,11 @@ class RequestParser(FlaskParser):
             raise InvalidInput([Problem(name, "Given twice, and differs.") for name in differing])
         return {name: req.args[name] for name in schema.fields if name in req.args}
 
+    def load_headers(self, req: Request, schema: Schema) -> Any:
+        """Read the schema's names from the headers."""
+        names = [field.data_key or name for name, field in schema.fields.items()]
+        return {name: req.headers[name] for name in names if name in req.headers}
+
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Turn marshmallow's complaints into problems of the request."""
         raise InvalidInput(list_problems(error.messages)) from None

@@ -56,7 +56,7 @@ class ServerLogger(Logger):
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Log a defect; a client that stalls is none."""
-        if isinstance(sys.exc_info()[1], BlockingIOError):
+        if isinstance(sys.exc_info()[1], BlockingIOError | TimeoutError):
             log.info("client_stalled")
             return
         super().exception(msg, *args, **kwargs)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from schemas.base import AnswerSchema, DeviceChoice, Success
+from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
 from schemas.fields import Seconds, Timestamp, WholeNumber
-from sessions.states import CollectionState, DeviceStatus
+from sessions.event_streams import LogPosition
+from sessions.states import CONNECTION_EVENTS, CollectionState, DeviceStatus
 
 CAUSES = ["api", "phone", "other_device", "new_message", "reconciled"]
 LONGEST_WAIT = 25
@@ -61,7 +63,10 @@ class MergeEvent(ChatEvent):
 
 
 class DeviceEvent(AnswerSchema):
-    """The status of the device has changed."""
+    """The status of the device has changed.
+
+    `connection.…` follows each step of its connection, `device.…` those that matter to its owner.
+    """
 
     status = fields.String(
         required=True, validate=validate.OneOf([status.value for status in DeviceStatus])
@@ -121,6 +126,7 @@ DATA: Mapping[str, type[Schema]] = {
     "device.connected": DeviceEvent,
     "device.disconnected": DeviceEvent,
     "device.logged_out": DeviceEvent,
+    **dict.fromkeys(CONNECTION_EVENTS.values(), DeviceEvent),
     "qr.generated": CodeEvent,
     "pair.success": PairEvent,
     "pairing.expired": ExpiryEvent,
@@ -130,6 +136,9 @@ DATA: Mapping[str, type[Schema]] = {
     "events.gap": GapEvent,
 }
 """Every event that is emitted, and what its `data` is."""
+
+
+_POSITION = re.compile(r"(?:([0-9]{1,18}):)?([0-9]{1,18})")
 
 
 class EventTypes(fields.Field[list[str]]):
@@ -142,7 +151,45 @@ class EventTypes(fields.Field[list[str]]):
         return list(dict.fromkeys(names))
 
 
-class EventsQuery(DeviceChoice):
+class Position(fields.Field[LogPosition]):
+    """A place in an event log, `epoch:sequence` or `sequence`."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> LogPosition:
+        found = _POSITION.fullmatch(str(value))
+        if found is None:
+            raise ValidationError("Is no id of an event of a stream.")
+        epoch, sequence = found.groups()
+        return LogPosition(int(sequence), None if epoch is None else int(epoch))
+
+
+class StreamQuery(DeviceChoice):
+    """Which events of a device."""
+
+    types = EventTypes(
+        metadata={
+            "type": "string",
+            "description": "Only these, separated by commas: " + ", ".join(DATA) + ".",
+            "example": "chat.archive,chat.merged",
+        }
+    )
+
+
+class StreamHeaders(RequestSchema):
+    """Where a stream begins."""
+
+    last_event_id = Position(
+        data_key="Last-Event-ID",
+        metadata={
+            "type": "string",
+            "description": "The `id` that came last (`epoch:sequence`; a `next_after` of"
+            " `GET /events` will do): the stream goes on behind it. Without it, or 0: the oldest"
+            " kept.",
+            "example": "1:41",
+        },
+    )
+
+
+class EventsQuery(StreamQuery):
     """Which part of a device's event log."""
 
     after = WholeNumber(
@@ -150,13 +197,6 @@ class EventsQuery(DeviceChoice):
         NEWEST,
         load_default=0,
         metadata={"description": "The `next_after` of the answer before; 0: the oldest kept."},
-    )
-    types = EventTypes(
-        metadata={
-            "type": "string",
-            "description": "Only these, separated by commas: " + ", ".join(DATA) + ".",
-            "example": "chat.archive,chat.merged",
-        }
     )
     limit = WholeNumber(
         1, 1000, load_default=100, metadata={"description": "How many events at most."}
@@ -204,5 +244,6 @@ class EventsAnswer(Success):
         required=True, metadata={"description": "The `after` of the next request."}
     )
     epoch = fields.Integer(
-        required=True, metadata={"description": "Rises when a backup was restored."}
+        required=True,
+        metadata={"description": "Rises when a backup was restored: begin anew."},
     )

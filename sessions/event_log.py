@@ -27,11 +27,15 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """What is wanted: entries behind a sequence, of some types or (without) of all."""
+    """What is wanted: entries behind a sequence, of some types or (without) of all.
+
+    `epoch` is that of the log in which the sequence was; None: of the log as it is now.
+    """
 
     after: int
     types: Sequence[str]
     limit: int
+    epoch: int | None = None
 
 
 class EventLog:
@@ -57,28 +61,30 @@ class EventLog:
         """
         query = LogQuery(after, types, limit)
         device = self._devices.choose(principal, device_id)
-        page = self._read(device, query)
+        page = self.read(device, query)
         if page.entries or wait.expired:
             return page
         with self._environment.admission.poll(principal.user_id) as may_wait:
             return self._wait(device, query, wait) if may_wait else page
 
-    def _wait(self, device: Device, query: LogQuery, wait: Deadline) -> LogPage:
-        session = self._environment.registry.session_of(device)
-        while True:
-            seen = session.news
-            page = self._read(device, query)
-            if page.entries or not session.wait_for_news(seen, wait):
-                return page
-
-    def _read(self, device: Device, query: LogQuery) -> LogPage:
+    def read(self, device: Device, query: LogQuery) -> LogPage:
+        """Return what there is now. Raises CursorExpired."""
         with self._environment.database.read() as transaction:
             head = mirrors.head(transaction, device.id)
             oldest = rows.oldest(transaction, device.id) or head.sequence + 1
-            if query.after and not oldest - 1 <= query.after <= head.sequence:
+            is_other = query.epoch not in (None, head.epoch)
+            if is_other or (query.after and not oldest - 1 <= query.after <= head.sequence):
                 raise CursorExpired(oldest=oldest, latest=head.sequence)
             entries = rows.after(
                 transaction, device.id, query.after, types=query.types, limit=query.limit
             )
         is_full = len(entries) == query.limit
         return LogPage(entries, entries[-1].sequence if is_full else head.sequence, head.epoch)
+
+    def _wait(self, device: Device, query: LogQuery, wait: Deadline) -> LogPage:
+        session = self._environment.registry.session_of(device)
+        while True:
+            seen = session.news
+            page = self.read(device, query)
+            if page.entries or not session.wait_for_news(seen, wait):
+                return page

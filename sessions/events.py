@@ -16,7 +16,7 @@ from sessions import mirror_events, mirror_settings
 from sessions.app_state_changes import Change, read_change
 from sessions.mirror import Mirror
 from sessions.observations import CollectionStatus, Observation
-from sessions.states import CollectionState, DeviceKey, DeviceStatus
+from sessions.states import CONNECTION_EVENTS, CollectionState, DeviceKey, DeviceStatus
 from sessions.store import devices as rows
 from sessions.store import mirrors
 from sessions.times import from_milliseconds, to_rfc3339
@@ -57,6 +57,8 @@ def _log_status(mirror: Mirror, before: DeviceStatus, observation: Observation, 
     data = {"status": status, **({"reason": observation.reason} if observation.reason else {})}
     if status is before:
         return
+    if status in CONNECTION_EVENTS:
+        mirror.log(CONNECTION_EVENTS[status], data, at=at)
     if status is DeviceStatus.CONNECTED:
         mirror.log("device.connected", data, at=at)
     elif status is DeviceStatus.LOGGED_OUT:

@@ -25,6 +25,7 @@ from sessions.devices import Devices
 from sessions.environment import Environment
 from sessions.errors import StorageUnavailable
 from sessions.event_log import EventLog
+from sessions.event_streams import EventStreams, Pace
 from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.parts import Part, Repeater
@@ -77,6 +78,9 @@ class Service:
         )
         self.chat_list = ChatList(environment, self.devices)
         self.event_log = EventLog(environment, self.devices)
+        self.event_streams = EventStreams(
+            environment, self.devices, log=self.event_log, pace=Pace()
+        )
         self.collections = Collections(environment, self.devices)
         self._environment = environment
         self._room = room

@@ -32,6 +32,7 @@ TENANT = {
     "GET /chats": ("chats:read", EVERYBODY),
     "GET /chats/{chat_jid}": ("chats:read", EVERYBODY),
     "GET /events": ("events:read", EVERYBODY),
+    "GET /events/stream": ("events:read", EVERYBODY),
     "POST /chats/{chat_jid}/archive": ("chats:write", EVERYBODY),
     "POST /chats/archive": ("chats:write", EVERYBODY),
     "POST /chats/{chat_jid}/mute": ("chats:write", EVERYBODY),
@@ -75,6 +76,7 @@ OPEN = ["GET /healthz", "GET /readyz", "GET /metrics"]
 # What acts on a thing of the tenant's, named in the path or the query.
 NAMING = [operation for operation in TENANT if re.search(r"{(device|user|token)_id}", operation)]
 CHOOSING = ["GET /qr", "GET /qr/status", "GET /status", "POST /connect", "POST /disconnect"]
+CHOOSING += ["GET /events", "GET /events/stream"]
 # The same, with a body that changes something.
 CHANGING: dict[str, dict[str, Any]] = {
     "POST /chats/{chat_jid}/archive": {"archived": True},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.connections import MOST_PEEKED, Connection
+from app.connections import MOST_PEEKED, Connection, is_gone
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -90,3 +90,16 @@ def test_closing_twice(pair: tuple[Connection, socket.socket]) -> None:
     connection.close()
     connection.close(graceful=True)
     assert client.recv(1) == b""
+
+
+def test_whether_a_client_is_there(pair: tuple[Connection, socket.socket]) -> None:
+    """A client is there while it says nothing or more, and gone once it has closed."""
+    connection, client = pair
+    assert not is_gone(connection.sock)
+    client.sendall(HEAD)
+    assert is_readable(connection)
+    assert not is_gone(connection.sock)
+    assert connection.sock.recv(1000) == HEAD
+    client.close()
+    assert is_readable(connection)
+    assert is_gone(connection.sock)

@@ -27,6 +27,7 @@ GUARDED = [row[:2] for row in OPERATIONS if "security" in row[2]]
 WITH_BODY = [row[:2] for row in OPERATIONS if "requestBody" in row[2]]
 PLATFORM = {row[:2] for row in OPERATIONS if row[2].get("security") == [{"master_token": []}]}
 PATHS = sorted({path for _, path, _ in OPERATIONS} | {"/openapi.json", "/docs"})
+HEADLESS = {"/qr", "/events/stream"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
 TOKEN = "3f1d2c4b-1111-4222-8333-444455556666"
 
@@ -41,7 +42,7 @@ def served(path: str) -> set[str]:
     methods = {method for method, known, _ in OPERATIONS if known == path} or {"GET"}
     if path.startswith("/chats/") and ends_with_name(path):
         methods |= {method for method, known, _ in OPERATIONS if known == f"/chats/{CHAT}"}
-    return methods | ({"HEAD"} if "GET" in methods and path != "/qr" else set())
+    return methods | ({"HEAD"} if "GET" in methods and path not in HEADLESS else set())
 
 
 @pytest.mark.parametrize("path", PATHS)

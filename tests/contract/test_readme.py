@@ -10,6 +10,7 @@ import pytest
 from app.errors import STATUSES
 from app.settings import FILE_SUFFIX, NAMES, PARSERS, SECRETS, Settings
 from bridge.errors import BridgeCode
+from schemas.events import DATA
 from sessions.errors import ErrorCode
 from tests.support.contract import answered_codes
 
@@ -54,3 +55,9 @@ def test_what_a_page_names_exists(page: Path) -> None:
 def test_named_files_exist(path: str) -> None:
     """Every file that the README leads a reader to is there."""
     assert (ROOT / path).exists()
+
+
+def test_every_event_is_in_the_docs() -> None:
+    """The table of events names each one that is emitted, and no other."""
+    events = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", events, re.MULTILINE)) == set(DATA)

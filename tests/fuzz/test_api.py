@@ -26,6 +26,7 @@ from app.openapi import build_document
 from app.settings import Settings
 from bridge.fake import FakeBridge
 from sessions.deadline import Deadline
+from sessions.event_streams import Pace
 from tests.support.api import CHAT, MASTER, Caller, link
 
 EXAMPLES = 25
@@ -71,7 +72,10 @@ def app(tmp_path_factory: pytest.TempPathFactory, bridge: FakeBridge) -> Iterato
         bridge,
     )
     umask = os.umask(0o077)
-    lifecycle = app.extensions[EXTENSION].lifecycle
+    context = app.extensions[EXTENSION]
+    # A stream is read to its end.
+    context.service.event_streams._pace = Pace(life=0)
+    lifecycle = context.lifecycle
     lifecycle.start()
     yield app
     lifecycle.stop(Deadline.after(10))
