@@ -93,6 +93,7 @@ var verdicts = []struct {
 	{wa.ErrDeviceNotConnected, DeviceNotConnected},
 	{wa.ErrNoPushName, AppStateNotReady},
 	{wa.ErrNobody, ServerRefused},
+	{wa.ErrUnreadable, ServerUnavailable},
 	{wa.ErrPairingEnded, PairingFailed},
 	{engine.ErrUnknownCollection, InvalidArgument},
 	{engine.ErrEmpty, InvalidArgument},

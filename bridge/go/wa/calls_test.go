@@ -29,9 +29,9 @@ type rung struct {
 	number uint16
 }
 
-func newRung(t *testing.T, adjust func(*Config)) *rung {
+func newRung(t *testing.T, adjust func(*Config), options ...wasimtest.Option) *rung {
 	t.Helper()
-	simulator := wasimtest.New(t)
+	simulator := wasimtest.New(t, options...)
 	phone := simulator.AddAccount(wasimtest.Spec{
 		PN: "15550000001", Name: "Ada",
 		Contacts: []sim.ContactSpec{{PN: "15550002222", LID: "200000000002222", Name: "Grace"}},
@@ -84,9 +84,12 @@ func TestOffersAreReported(t *testing.T) {
 		spec sim.CallSpec
 		want callOfferData
 	}{
-		"by number": {
-			sim.CallSpec{From: user(t, caller)},
-			callOfferData{From: caller, Creator: caller, CallerPN: caller, Media: "audio"},
+		"by number from a device": {
+			sim.CallSpec{From: user(t, "15550002222:7@s.whatsapp.net"), Paired: true},
+			callOfferData{
+				From: "15550002222:7@s.whatsapp.net", Creator: "15550002222:7@s.whatsapp.net", CallerPN: caller,
+				CallerLID: callerLID, Media: "audio",
+			},
 		},
 		"video by LID that tells the number": {
 			sim.CallSpec{From: user(t, callerLID), Video: true, Paired: true},

@@ -18,6 +18,7 @@ var (
 	ErrDeviceNotConnected  = errors.New("the device is not connected")
 	ErrNoPushName          = errors.New("the account's push name is not known yet")
 	ErrNobody              = errors.New("nobody has this phone number")
+	ErrUnreadable          = errors.New("the recipient's keys could not be had")
 	ErrPairingEnded        = errors.New("the pairing ended before a code came")
 	ErrStorage             = errors.New("the device store failed")
 	ErrStopped             = errors.New("the bridge is stopped")

@@ -7,49 +7,75 @@ import (
 	waLog "go.mau.fi/whatsmeow/util/log"
 )
 
-// tap sees every stanza that comes, before it is handled: whatsmeow shows it to its log, and whole nowhere
-// else. It must not block. Nothing is logged.
+// tap sees every stanza that comes, before it is handled, and every one that goes: whatsmeow shows them to
+// its log, and whole nowhere else. It must not block. Nothing is logged.
 //
 // mu guards the map; nothing blocks under it.
 type tap struct {
 	waLog.Logger
 
 	mu       sync.Mutex
-	refusals map[string]int // the error codes of messages under way, by id
+	underWay map[string]passage // messages, by id
+}
+
+// passage is what is seen of a message on its way.
+type passage struct {
+	isReadable bool // its recipient has got a copy
+	code       int  // of the server's refusal, or 0
 }
 
 func newTap() *tap {
-	return &tap{Logger: waLog.Noop, refusals: map[string]int{}}
+	return &tap{Logger: waLog.Noop, underWay: map[string]passage{}}
 }
 
 // Sub returns the log of a part of whatsmeow.
 func (t *tap) Sub(module string) waLog.Logger {
-	if module == "Recv" {
-		return received{t.Logger, t}
+	switch module {
+	case "Recv":
+		return stanzaLog{t.Logger, t.seeComing}
+	case "Send":
+		return stanzaLog{t.Logger, t.seeGoing}
 	}
 	return t.Logger
 }
 
-// received is the log that stanzas are shown to.
-type received struct {
+// stanzaLog is a log that stanzas are shown to.
+type stanzaLog struct {
 	waLog.Logger
-	tap *tap
+	see func(*waBinary.Node)
 }
 
-func (r received) Debugf(_ string, shown ...any) {
+// Debugf takes the stanza of what is logged.
+func (l stanzaLog) Debugf(_ string, shown ...any) {
 	for _, value := range shown {
 		if node, ok := value.(*waBinary.Node); ok {
-			r.tap.see(node)
+			l.see(node)
 		}
 	}
 }
 
-func (t *tap) see(node *waBinary.Node) {
+func (t *tap) seeComing(node *waBinary.Node) {
 	switch node.Tag {
 	case "call":
 		markOffline(node)
 	case "ack":
-		t.noteRefusal(node)
+		attributes := node.AttrGetter()
+		if code := attributes.OptionalInt("error"); code != 0 {
+			t.note(attributes.OptionalString("id"), func(p *passage) { p.code = code })
+		}
+	}
+}
+
+func (t *tap) seeGoing(node *waBinary.Node) {
+	if node.Tag != "message" {
+		return
+	}
+	attributes := node.AttrGetter()
+	to, participants := attributes.OptionalJIDOrEmpty("to"), node.GetChildByTag("participants")
+	for _, copied := range participants.GetChildren() {
+		if copied.AttrGetter().OptionalJIDOrEmpty("jid").User == to.User {
+			t.note(attributes.OptionalString("id"), func(p *passage) { p.isReadable = true })
+		}
 	}
 }
 
@@ -70,28 +96,27 @@ func isOffline(child *waBinary.Node) bool {
 	return attributes.OptionalString("offline") != "" || attributes.OptionalString("e") == "1"
 }
 
-// expect has the refusal of a message noted until forget.
+// expect has a message watched until forget.
 func (t *tap) expect(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refusals[id] = 0
+	t.underWay[id] = passage{}
 }
 
-func (t *tap) noteRefusal(ack *waBinary.Node) {
-	attributes := ack.AttrGetter()
-	id, code := attributes.OptionalString("id"), attributes.OptionalInt("error")
+func (t *tap) note(id string, change func(*passage)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, awaited := t.refusals[id]; awaited && code != 0 {
-		t.refusals[id] = code
+	if seen, isExpected := t.underWay[id]; isExpected {
+		change(&seen)
+		t.underWay[id] = seen
 	}
 }
 
-// forget returns the code that the server has refused a message with, or 0.
-func (t *tap) forget(id string) int {
+// forget returns what was seen of a message.
+func (t *tap) forget(id string) passage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	code := t.refusals[id]
-	delete(t.refusals, id)
-	return code
+	seen := t.underWay[id]
+	delete(t.underWay, id)
+	return seen
 }

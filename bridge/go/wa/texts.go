@@ -34,11 +34,13 @@ func (l *link) send(ctx context.Context, to types.JID, id string, message *waE2E
 	}
 	l.tap.expect(id)
 	response, err := l.client.SendMessage(ctx, to, message, whatsmeow.SendRequestExtra{ID: id})
-	code := l.tap.forget(id)
-	if errors.Is(err, whatsmeow.ErrServerReturnedError) {
-		return time.Time{}, &engine.ServerError{Code: code}
-	}
-	if ctx.Err() != nil {
+	seen := l.tap.forget(id)
+	switch {
+	case errors.Is(err, whatsmeow.ErrServerReturnedError):
+		return time.Time{}, &engine.ServerError{Code: seen.code}
+	case err == nil && !seen.isReadable:
+		return time.Time{}, ErrUnreadable
+	case ctx.Err() != nil:
 		l.suspect()
 	}
 	return response.Timestamp, fromSending(err)

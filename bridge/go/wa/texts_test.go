@@ -10,6 +10,7 @@ import (
 
 	"wuts/sim"
 	"wuts/sim/faults"
+	"wuts/sim/wasimtest"
 	"wuts/wa/engine"
 )
 
@@ -35,7 +36,7 @@ func (r *rung) text(id string, arrivals int) sim.Text {
 }
 
 // A text to a number or a LID is read by who it is for and by the own phone, and other devices have it,
-// too; also after the connection was lost, and by somebody who never wrote.
+// too; also by a stranger, and after the connection was lost.
 func TestTextsAreRead(t *testing.T) {
 	r := newRung(t, nil)
 	sibling := newKey(t, r.bridge)
@@ -56,6 +57,14 @@ func TestTextsAreRead(t *testing.T) {
 		if data.ChatJID != callerLID || !data.FromMe {
 			t.Errorf("the other device has %+v", data)
 		}
+	}
+	stranger := user(t, "15550003333@s.whatsapp.net")
+	r.ring(sim.CallSpec{From: stranger})
+	if _, err := r.bridge.SendText(within(t), r.key, stranger, "3EB0000000000005", reply); err != nil {
+		t.Fatal(err)
+	}
+	if read := r.text("3EB0000000000005", 1); read.PN != stranger {
+		t.Errorf("the stranger has %+v", read)
 	}
 	if err := r.phone.Drop(r.number); err != nil {
 		t.Fatal(err)
@@ -98,6 +107,21 @@ func TestTextIsRefused(t *testing.T) {
 	if texts := r.phone.Texts(); len(texts) != 0 {
 		t.Errorf("%+v were read", texts)
 	}
+}
+
+// A text whose recipient's keys are no good went to nobody, and does not count as sent, though the server
+// took it; sent again it is read.
+func TestTextWithoutKeys(t *testing.T) {
+	r := newRung(t, nil, wasimtest.AllowViolations())
+	r.sim.Fault(faults.Rule{Action: "prekeys", What: "bad_signature", Times: 1})
+	const id = "3EB0000000000001"
+	if _, err := r.bridge.SendText(within(t), r.key, user(t, callerLID), id, reply); !errors.Is(err, ErrUnreadable) {
+		t.Errorf("with bad keys: %v", err)
+	}
+	if _, err := r.bridge.SendText(within(t), r.key, user(t, callerLID), id, reply); err != nil {
+		t.Fatal(err)
+	}
+	r.text(id, 1)
 }
 
 // Of a text whose acknowledgement is lost nobody knows the outcome; sent again with its id it comes twice

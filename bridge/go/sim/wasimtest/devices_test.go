@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"wuts/sim"
 	"wuts/sim/wasimtest"
@@ -221,6 +223,7 @@ func TestRestartFromStateFile(t *testing.T) {
 	device := c.link(account)
 	collect[*events.AppStateSyncComplete](c, 5)
 	archive(t, c, true)
+	write(t, c, account)
 	c.Disconnect()
 	before.Stop()
 
@@ -236,6 +239,19 @@ func TestRestartFromStateFile(t *testing.T) {
 	again.WaitOnline(device)
 	again.RotateKey()
 	archive(t, c, false)
+	write(t, c, again)
+	if read := again.Texts(); len(read) != 1 || read[0].Retried {
+		t.Errorf("the contact has read %+v", read)
+	}
+}
+
+// write writes to the account's contact.
+func write(t *testing.T, c *client, account *wasimtest.Account) {
+	t.Helper()
+	hello := &waE2E.Message{Conversation: proto.String("hello")}
+	if _, err := c.SendMessage(context.Background(), account.Contacts()[0].LID, hello); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func reconnected(t *testing.T, s *wasimtest.Sim, container *sqlstore.Container) *client {
