@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
 from schemas.fields import Seconds, Timestamp, WholeNumber
 from sessions.event_streams import LogPosition
-from sessions.states import CONNECTION_EVENTS, CollectionState, DeviceStatus
+from sessions.states import CollectionState, DeviceStatus
 
 CAUSES = ["api", "phone", "other_device", "new_message", "reconciled"]
 LONGEST_WAIT = 25
@@ -63,10 +63,7 @@ class MergeEvent(ChatEvent):
 
 
 class DeviceEvent(AnswerSchema):
-    """The status of the device has changed.
-
-    `connection.…` follows each step of its connection, `device.…` those that matter to its owner.
-    """
+    """The status of the device has changed, or a trouble of its connection has come or gone."""
 
     status = fields.String(
         required=True, validate=validate.OneOf([status.value for status in DeviceStatus])
@@ -93,6 +90,12 @@ class PairEvent(AnswerSchema):
     jid = fields.String(required=True)
     lid = fields.String()
     platform = fields.String()
+
+
+class PairErrorEvent(AnswerSchema):
+    """A pairing has failed."""
+
+    reason = fields.String(required=True)
 
 
 class UnarchiveEvent(AnswerSchema):
@@ -126,7 +129,12 @@ DATA: Mapping[str, type[Schema]] = {
     "device.connected": DeviceEvent,
     "device.disconnected": DeviceEvent,
     "device.logged_out": DeviceEvent,
-    **dict.fromkeys(CONNECTION_EVENTS.values(), DeviceEvent),
+    "connection.stream_replaced": DeviceEvent,
+    "connection.temporary_ban": DeviceEvent,
+    "connection.failure": DeviceEvent,
+    "connection.keepalive_timeout": DeviceEvent,
+    "connection.keepalive_restored": DeviceEvent,
+    "connection.pair_error": PairErrorEvent,
     "qr.generated": CodeEvent,
     "pair.success": PairEvent,
     "pairing.expired": ExpiryEvent,

@@ -14,9 +14,10 @@ from typing import Any
 from bridge.interface import Event
 from sessions import mirror_events, mirror_settings
 from sessions.app_state_changes import Change, read_change
+from sessions.connection_events import name_changes
 from sessions.mirror import Mirror
 from sessions.observations import CollectionStatus, Observation
-from sessions.states import CONNECTION_EVENTS, CollectionState, DeviceKey, DeviceStatus
+from sessions.states import CollectionState, DeviceKey
 from sessions.store import devices as rows
 from sessions.store import mirrors
 from sessions.times import from_milliseconds, to_rfc3339
@@ -25,6 +26,7 @@ from sessions.work import Work
 Effect = Callable[[Work, Mirror], None]
 """Applies an event, with what the batch works with and the mirror of the event's device."""
 
+_CANCELLED = "cancelled"
 _BAD = frozenset({CollectionState.AWAITING_PHONE, CollectionState.WEDGED})
 
 
@@ -47,24 +49,11 @@ def _read_status(event: Event, started_at: datetime) -> Effect:
         before = rows.find(work.transaction, _key(event))
         rows.observe(work.transaction, _key(event), observation=observation, at=at)
         if before is not None:
-            _log_status(mirror, before.status, observation, at=event.at)
+            told = {"reason": observation.reason} if observation.reason else {}
+            for name in name_changes(before, observation):
+                mirror.log(name, {"status": observation.status, **told}, at=event.at)
 
     return apply
-
-
-def _log_status(mirror: Mirror, before: DeviceStatus, observation: Observation, *, at: int) -> None:
-    status = observation.status
-    data = {"status": status, **({"reason": observation.reason} if observation.reason else {})}
-    if status is before:
-        return
-    if status in CONNECTION_EVENTS:
-        mirror.log(CONNECTION_EVENTS[status], data, at=at)
-    if status is DeviceStatus.CONNECTED:
-        mirror.log("device.connected", data, at=at)
-    elif status is DeviceStatus.LOGGED_OUT:
-        mirror.log("device.logged_out", data, at=at)
-    elif before is DeviceStatus.CONNECTED:
-        mirror.log("device.disconnected", data, at=at)
 
 
 def _read_collection(event: Event, _started_at: datetime) -> Effect:
@@ -227,6 +216,16 @@ def _read_expiry(event: Event, _started_at: datetime) -> Effect:
     return lambda _work, mirror: mirror.log(event.type, data, at=event.at)
 
 
+def _read_failure(event: Event, _started_at: datetime) -> Effect:
+    reason = str(event.data["reason"])
+
+    def apply(_work: Work, mirror: Mirror) -> None:
+        if reason != _CANCELLED:
+            mirror.log("connection.pair_error", {"reason": reason}, at=event.at)
+
+    return apply
+
+
 def _read_nothing(_event: Event, _started_at: datetime) -> Effect:
     return lambda _work, _mirror: None
 
@@ -249,6 +248,7 @@ _READERS: Mapping[str, Callable[[Event, datetime], Effect]] = MappingProxyType(
         "message.time": _read_message,
         "pair.success": _read_pairing,
         "pairing.expired": _read_expiry,
+        "pairing.failed": _read_failure,
         "qr.generated": _read_code,
         "events.gap": _read_gap,
     }

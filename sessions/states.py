@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 
 class DeviceStatus(StrEnum):
@@ -62,15 +60,6 @@ WITHOUT_KEYS = frozenset(
     }
 )
 """In these the device holds no keys of an account, and needs a QR code."""
-
-CONNECTION_EVENTS: Mapping[DeviceStatus, str] = MappingProxyType(
-    {
-        status: f"connection.{status}"
-        for status in DeviceStatus
-        if status is DeviceStatus.LOGGED_OUT or status not in WITHOUT_KEYS
-    }
-)
-"""What it is called in the event log that the connection came to be so."""
 
 
 @dataclass(frozen=True, slots=True)
