@@ -20,23 +20,33 @@ from sessions.store.database import Database
 from sessions.times import from_milliseconds
 
 
-def resolve_chat(
-    transaction: Transaction, device_id: str, text: str, field: str = "chat_jid"
-) -> str:
-    """Return the JID that a client's text means.
-
-    Plain numbers of Brazil, Mexico and Argentina have two forms, of which the one that the account
-    knows is taken. Raises InvalidInput, also when both are known and are different people.
-    """
-    jid = parse_chat_jid(text, field)
-    other = None if "@" in text else other_number(jid)
-    if other is None:
+def resolve_chat(transaction: Transaction, device_id: str, text: str) -> str:
+    """Return the JID that a client's text means. Raises InvalidInput."""
+    jid = parse_chat_jid(text)
+    if "@" in text:
         return jid
-    known = _known(transaction, device_id, [jid, other])
-    if known == {jid, other}:
-        problem = f"Both {jid} and {other} are known: name one of them."
-        raise InvalidInput([Problem(field, problem)])
-    return known.pop() if known else jid
+    return resolve_numbers(transaction, device_id, {"chat_jid": jid})["chat_jid"]
+
+
+def resolve_numbers(
+    transaction: Transaction, device_id: str, numbers: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the JIDs that plain numbers mean; both are by the field that names the number.
+
+    Numbers of Brazil, Mexico and Argentina have two forms, of which the one that the account knows
+    is taken. Raises InvalidInput when both are known and are different people.
+    """
+    forms = {field: {jid, other} for field, jid in numbers.items() if (other := other_number(jid))}
+    known = _known(transaction, device_id, sorted({jid for pair in forms.values() for jid in pair}))
+    found = {field: sorted(pair & known) for field, pair in forms.items()}
+    problems = [
+        Problem(field, f"Both {jids[0]} and {jids[1]} are known: name one of them.")
+        for field, jids in found.items()
+        if len(jids) > 1
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return {**numbers, **{field: jids[0] for field, jids in found.items() if jids}}
 
 
 class MirrorAddresses:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sessions.addressing import resolve_chat
-from sessions.chat_names import NameSource, choose_name
+from sessions.chat_names import NameSource, choose_name, format_number
 from sessions.chat_records import FOREVER, ChatRecord
 from sessions.devices import Devices
 from sessions.environment import Environment
@@ -131,15 +131,15 @@ class ChatList:
 
 def to_chat(record: ChatRecord, head: MirrorHead, now: int) -> Chat:
     """Return a record as it is shown. A setting that a collection read whole lacks is off."""
-    named = choose_name(record.names, record.jid)
+    name, source = choose_name(record.names, record.jid) or (None, None)
     muted_until = _known(record.muted_until, "regular_high", head)
     is_forever = muted_until == FOREVER
     is_muted = None if muted_until is None else is_forever or muted_until > now
     return Chat(
         jid=record.jid,
         type=ChatType.GROUP if record.is_group else ChatType.CONTACT,
-        name=named and named[0],
-        name_source=named and named[1],
+        name=format_number(name) if name and source is NameSource.NUMBER else name,
+        name_source=source,
         pinned=_flag(record.pinned, head),
         archived=_flag(record.archived, head),
         muted=is_muted,

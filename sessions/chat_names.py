@@ -6,11 +6,16 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from sessions.jid import phone_number_of
 
 SORT_LENGTH = 40
 _SEARCH_LENGTH = 1000
+_FORMATTED = 20_000
 _NUMBER_LIKE = re.compile(r"[0-9+() -]+")
 # Letters that Unicode doesn't take apart into a plain one and an accent.
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})
@@ -36,6 +41,19 @@ def choose_name(names: Iterable[str | None], jid: str) -> tuple[str, NameSource]
             return name, source
     number = phone_number_of(jid)
     return None if number is None else (f"+{number}", NameSource.NUMBER)
+
+
+@lru_cache(_FORMATTED)
+def format_number(number: str) -> str:
+    """Return a number, `+` and digits, as it is written internationally.
+
+    One of a region that nobody knows stays as it is. Finding out takes a while, so it is kept.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
 
 
 def fold(text: str) -> str:

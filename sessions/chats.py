@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sessions.addresses import Address, AddressBook
-from sessions.addressing import resolve_chat
+from sessions.addressing import resolve_chat, resolve_numbers
 from sessions.app_state import Mutation
 from sessions.choices import Choices
 from sessions.deadline import Deadline
@@ -80,12 +80,13 @@ class Chats:
 
         What all of them fail of, because of the device and not of a chat, is raised.
         """
-        named = _parse_all(chat_jids)
-        jids = list(dict.fromkeys(named))
+        parsed = _parse_all(chat_jids)
         change = self._archive(archived=archived, given=None)
         with self._environment.admission.command():
             device = self._choices.choose(principal, device_id)
             session = self._environment.registry.find(device)
+            named = self._resolve_all(device, chat_jids, parsed)
+            jids = list(dict.fromkeys(named))
             sets = [change.build(known) for known in self._book(device, jids)]
             errors = session.apply_all(change.collection, sets, deadline=deadline)
         _raise_common(errors)
@@ -185,6 +186,21 @@ class Chats:
         with self._environment.database.read() as transaction:
             return resolve_chat(transaction, device.device_id, text)
 
+    def _resolve_all(
+        self, device: DeviceKey, texts: Sequence[str], jids: Sequence[str]
+    ) -> Sequence[str]:
+        """Do the same for many; an error names each `chat_jids[3]` of which two are known."""
+        numbers = {
+            _field(position): jid
+            for position, (text, jid) in enumerate(zip(texts, jids, strict=True))
+            if "@" not in text and other_number(jid) is not None
+        }
+        if not numbers:
+            return jids
+        with self._environment.database.read() as transaction:
+            meant = resolve_numbers(transaction, device.device_id, numbers)
+        return [meant.get(_field(position), jid) for position, jid in enumerate(jids)]
+
     def _range_end(self, known: Address) -> datetime:
         """Return a time after every message so far; clocks of senders may be ahead of ours."""
         now = self._environment.now()
@@ -222,13 +238,17 @@ def build_read(jid: str, *, read: bool, range_end: datetime) -> Sequence[Mutatio
     return (Mutation("read", jid, {"read": read, "range_at": to_milliseconds(range_end)}),)
 
 
+def _field(position: int) -> str:
+    return f"chat_jids[{position}]"
+
+
 def _parse_all(chat_jids: Sequence[str]) -> list[str]:
     """Normalise JIDs. Raises InvalidInput, which names every one that is wrong."""
     jids: list[str] = []
     problems: list[Problem] = []
     for position, text in enumerate(chat_jids):
         try:
-            jids.append(parse_chat_jid(text, f"chat_jids[{position}]"))
+            jids.append(parse_chat_jid(text, _field(position)))
         except InvalidInput as error:
             problems.extend(error.problems)
     if problems:

@@ -158,6 +158,43 @@ def test_numbers_with_two_forms(account: Account, known: str, asked: str) -> Non
     assert account.caller.get(f"/chats/{asked}{HOME}").status_code == 200
 
 
+def test_numbers_with_two_forms_in_a_batch(account: Account) -> None:
+    """Of each plain number the known form is taken; an error names each of which both are known."""
+    known, double = "551187654321", ("525512345678", "5215512345678")
+    account.tell("history.chats", chats=[{"jid": jid + HOME} for jid in (known, *double)])
+    asked = ["15557000001", "5511987654321", f"5511987654321{HOME}", "5491112345678", known]
+
+    def archive(*jids: str) -> Any:
+        body = {"archived": True, "chat_jids": [*asked, *jids]}
+        return account.caller.post("/chats/archive", json=body)
+
+    results = archive().get_json()["results"]
+    meant = ["15557000001", known, "5511987654321", "5491112345678", known]
+    assert [result["chat_jid"] for result in results] == [jid + HOME for jid in meant]
+    answer = archive(*double)
+    assert answer.status_code == 400
+    problems = answer.get_json()["validation"]
+    assert [problem["field"] for problem in problems] == ["chat_jids[5]", "chat_jids[6]"]
+    assert all(jid in problem["message"] for jid in double for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        ("15557000003", "+1 555-700-0003"),
+        ("5511987654321", "+55 11 98765-4321"),
+        ("999000111222", "+999000111222"),
+    ],
+)
+def test_numbers_as_names(account: Account, number: str, name: str) -> None:
+    """Who has no name is shown by his number, as it is written internationally if that is known."""
+    account.tell("history.chats", chats=[{"jid": number + HOME}])
+    chat = account.caller.get(f"/chats/{number}").get_json()["chat"]
+    assert (chat["name"], chat["name_source"]) == (name, "number")
+    found = account.list(q=name)["chats"]
+    assert [chat["jid"] for chat in found] == [number + HOME]
+
+
 def test_other_tenants_see_nothing(account: Account, stranger: Caller, bridge: FakeBridge) -> None:
     """Another tenant's list lacks these chats, and its tokens can't name the device."""
     link(stranger, bridge)

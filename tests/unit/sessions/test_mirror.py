@@ -30,7 +30,7 @@ def test_every_conversation_of_the_history_is_a_chat(feed: Feed) -> None:
     assert set(chats) == {ANN, GROUP}
     ann = chats[ANN]
     assert (ann.archived, ann.pinned, ann.muted, ann.last_message_at) == (None, None, None, None)
-    assert (ann.name, ann.phone_number) == ("+15557000001", "15557000001")
+    assert (ann.name, ann.phone_number) == ("+1 555-700-0001", "15557000001")
     assert (chats[GROUP].name, chats[GROUP].archived) == ("Choir", True)
 
 
