@@ -16,7 +16,7 @@ type Presence struct {
 	Device uint16    `json:"device"`
 	Kind   string    `json:"kind"`            // presence, typing or subscribe
 	JID    string    `json:"jid,omitempty"`   // the chat, or whom it is about
-	State  string    `json:"state,omitempty"` // available, unavailable, composing or paused
+	State  string    `json:"state,omitempty"` // available, unavailable, composing or paused; empty: a name alone
 	Media  string    `json:"media,omitempty"` // what is being composed, if not text
 	Name   string    `json:"name,omitempty"`
 	At     time.Time `json:"at"`
@@ -30,6 +30,7 @@ func (s *stream) presence(node *waBinary.Node) {
 	case seen.State == "subscribe" && isNamed:
 		seen = Presence{Kind: "subscribe", JID: to.String()}
 	case (seen.State == "available" || seen.State == "unavailable") && seen.Name != "":
+	case seen.State == "": // Baileys tells its name so, also when it knows none
 	default:
 		s.violate(violationContent, "presence "+seen.State)
 		return
