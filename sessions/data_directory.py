@@ -78,7 +78,7 @@ class DataDirectory:
             return configured
         path = self.path / _TOKEN_NAME
         if not path.exists():
-            _write_whole(path, secrets.token_urlsafe(32) + "\n")
+            write_whole(path, secrets.token_urlsafe(32) + "\n")
         token = path.read_text(encoding="ascii", errors="replace").strip()
         if not is_token(token):
             raise DataUnusable(path, f"a token {TOKEN_RULE}; without the file a new one is made")
@@ -98,7 +98,7 @@ def _try_lock(file: int) -> bool:
     return True
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write a file for the owner alone, so that a kill leaves all of it or nothing."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)

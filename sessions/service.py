@@ -32,6 +32,7 @@ from sessions.parts import Part, Repeater
 from sessions.pool import Pool
 from sessions.pump import Pump, PumpThread
 from sessions.registry import Registry
+from sessions.restores import note_start
 from sessions.session import Machinery
 from sessions.storage import Storage
 from sessions.store import devices as device_rows
@@ -156,8 +157,10 @@ class Service:
         try:
             database.open()
             with database.write() as transaction:
-                claim_network(transaction, self._environment.config.network.name)
-                device_rows.forget_live_states(transaction, self._environment.now())
+                config, now = self._environment.config, self._environment.now()
+                claim_network(transaction, config.network.name)
+                note_start(transaction, config.data_dir, now)
+                device_rows.forget_live_states(transaction, now)
         except StorageUnavailable as error:
             database.close()
             reason = str(getattr(error.__cause__, "orig", error))

@@ -11,6 +11,7 @@ from sessions.store.models import MetaRow
 
 _NETWORK = "network"
 _PROBE = "written_at"
+_MARK = "mark"
 
 
 def claim_network(transaction: Transaction, network: str) -> None:
@@ -25,3 +26,14 @@ def claim_network(transaction: Transaction, network: str) -> None:
 def note_probe(transaction: Transaction, now: datetime) -> None:
     """Write something, to see whether that is possible."""
     transaction.merge(MetaRow(key=_PROBE, value=now.isoformat()))
+
+
+def find_mark(transaction: Transaction) -> str | None:
+    """Return what was noted of the mark at the last start."""
+    row = transaction.get(MetaRow, _MARK)
+    return None if row is None else row.value
+
+
+def set_mark(transaction: Transaction, mark: str) -> None:
+    """Note how the mark is since this start."""
+    transaction.merge(MetaRow(key=_MARK, value=mark))

@@ -40,6 +40,13 @@ def find_row(transaction: Transaction, device_id: str) -> MirrorRow:
     return row
 
 
+def begin_epoch(transaction: Transaction, epoch: int) -> None:
+    """Let the log of every device go on in this epoch, or the next one if that is later."""
+    for device_id in transaction.scalars(select(DeviceRow.id)).all():
+        row = find_row(transaction, device_id)
+        row.epoch = max(row.epoch + 1, epoch)
+
+
 def head(transaction: Transaction, device_id: str) -> MirrorHead:
     """Return where a device's mirror stands."""
     collection = MirroredCollectionRow
