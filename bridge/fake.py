@@ -123,13 +123,14 @@ class FakeBridge:
     def reopen(self) -> FakeBridge:
         """Return the bridge of a next process: with the keys, and what was not acknowledged."""
         successor = FakeBridge(self._now)
-        with self._condition:
+        with self._condition, successor._condition:
             unread = () if self._is_acknowledged else self._batch.events
             left = [event for event in (*unread, *self._queue) if event.spool_id is not None]
             successor._queue.extend(left)
             successor._spool_ids = Counter(self._spool_ids)
             for key, device in self._devices.items():
                 successor._devices[key] = device.after_restart(successor._emit)
+                successor._devices[key].report_collections()
         return successor
 
     def device(self, device_id: str) -> FakeDevice:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import BridgeCode, BridgeError
+from bridge.interface import COLLECTIONS
 
-COLLECTIONS = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
 STATUSES = (
     "new",
     "pairing",
@@ -113,6 +113,14 @@ class FakeDevice:
         left = {"connecting": "disconnected", "connected": "disconnected", "pairing": "new"}
         status = left.get(self.status, self.status)
         return replace(self, emit=emit, status=status, pairing=None)
+
+    def report_collections(self) -> None:
+        """Report what the store has of each collection, as whenever it is opened."""
+        if self.jid is None:
+            return
+        for name, version in self.versions.items():
+            status = {"collection": name, "version": version, "state": self.app_state}
+            self.emit(self, "app_state.status", {**status, "loaded": True})
 
     def move(
         self, status: str, reason: str | None = None, *, banned_until: int | None = None

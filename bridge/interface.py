@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+COLLECTIONS = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
+"""The collections of an account's app state, in the order in which they are fetched."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

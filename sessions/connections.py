@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
-from bridge.errors import BridgeError
-from sessions.comparison import compare_mirror
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import DeviceNotFound, DeviceNotLinked
 from sessions.observations import Observation
-from sessions.session import Session
 from sessions.states import DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
 from sessions.store.erasure import erase_device
-
-log = structlog.get_logger(__name__)
 
 
 class Connections:
@@ -30,7 +23,6 @@ class Connections:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._compared: set[str] = set()
 
     def connect(self, device: Device, deadline: Deadline) -> Observation:
         """Bring a device online, from now on after every restart too."""
@@ -38,7 +30,6 @@ class Connections:
 
         def run(until: Deadline) -> Observation:
             wanted = self._want(device, DesiredState.ONLINE)
-            self._compare(wanted, session, until)
             return self._note(wanted, session.call("device.connect", until))
 
         return session.control(run, deadline)
@@ -50,7 +41,6 @@ class Connections:
         def run(until: Deadline) -> None:
             present = self._read(device)
             if present.desired is DesiredState.ONLINE:
-                self._compare(present, session, until)
                 self._note(present, session.call("device.connect", until))
 
         session.control(run, deadline)
@@ -109,22 +99,6 @@ class Connections:
             return code
 
         return session.control(run, deadline)
-
-    def _compare(self, device: Device, session: Session, until: Deadline) -> None:
-        """Compare the mirror with the bridge before the first connection in this process.
-
-        Afterwards what the bridge reports is on its way here, and nothing is lost without a word.
-        """
-        if device.id in self._compared or not device.is_linked:
-            return
-        try:
-            answer = session.call("app_state.status", until)
-        except BridgeError as error:
-            # Such as for a device that was replaced: connecting tells how it is.
-            log.warning("mirror_not_compared", device_id=device.id, code=error.code)
-            return
-        compare_mirror(self._environment, device, answer["collections"])
-        self._compared.add(device.id)
 
     def _want(self, device: Device, desired: DesiredState) -> Device:
         with self._environment.database.write() as transaction:

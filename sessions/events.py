@@ -62,11 +62,7 @@ def _read_collection(event: Event, _started_at: datetime) -> Effect:
     def apply(work: Work, mirror: Mirror) -> None:
         before = rows.set_collection(work.transaction, _key(event), collection=collection)
         _log_collection(mirror, before, collection, at=event.at)
-        # Everything that a version holds was told before its status.
-        if collection.name in _mirrored(work, mirror) or collection.state is CollectionState.OK:
-            mirrors.set_version(
-                work.transaction, mirror.device_id, collection.name, version=collection.version
-            )
+        mirrors.note_status(work.transaction, mirror.device_id, collection)
 
     return apply
 

@@ -65,17 +65,26 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """The state of one app-state collection of a device. `last_ok_at` None: not known."""
+    """The state of one app-state collection of a device. `last_ok_at` None: not known.
+
+    `is_loaded`: this is what the bridge's store had when it was opened.
+    """
 
     name: str
     version: int
     state: CollectionState
     last_ok_at: datetime | None = None
+    is_loaded: bool = False
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any]) -> CollectionStatus:
         """Read the data of an `app_state.status` event."""
-        return cls(data["collection"], int(data["version"]), CollectionState(data["state"]))
+        return cls(
+            name=data["collection"],
+            version=int(data["version"]),
+            state=CollectionState(data["state"]),
+            is_loaded=data.get("loaded", False) is True,
+        )
 
     @classmethod
     def from_bridge(cls, row: Mapping[str, Any]) -> CollectionStatus:

@@ -1,9 +1,8 @@
 """Keeps the mirrors true and the logs short.
 
-At the first connection of a device in this process the versions that its mirror reflects are
-compared with those of the bridge (`comparison.py`): where they differ, something was stored there
-and not here, and the collection is read anew once the device is connected. `Upkeep.step` does that
-and forgets what is too old.
+When the bridge opens a device's store, it tells the version of each collection: where the mirror
+reflects another one, something was stored there and not here, and the collection is read anew once
+the device is connected. `Upkeep.step` does that and forgets what is too old.
 """
 
 from __future__ import annotations

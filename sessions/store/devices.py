@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
+from bridge.interface import COLLECTIONS
 from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
 from sessions.paging import Page, PageRequest
 from sessions.states import CollectionState, DesiredState, Device, DeviceKey, DeviceStatus
@@ -158,8 +159,12 @@ def forget_settings(transaction: Transaction, device_id: str) -> None:
 
 
 def _worst_state(transaction: Transaction, row: DeviceRow) -> str | None:
-    states = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
-    return max(transaction.scalars(states), key=_BADNESS.__getitem__, default=None)
+    query = select(CollectionRow.state).where(CollectionRow.device_id == row.id)
+    states = list(transaction.scalars(query))
+    if 0 < len(states) < len(COLLECTIONS):
+        # Those that have said nothing of themselves have not been read yet.
+        states.append(CollectionState.SYNCING)
+    return max(states, key=_BADNESS.__getitem__, default=None)
 
 
 def _observe_row(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from sessions.states import DeviceKey, DeviceStatus
+from sessions.observations import CollectionStatus
+from sessions.states import CollectionState, DeviceKey, DeviceStatus
 from sessions.store.models import DeviceRow, MirroredCollectionRow, MirrorRow
 
 
@@ -78,6 +79,20 @@ def set_version(transaction: Transaction, device_id: str, name: str, *, version:
         row = MirroredCollectionRow(device_id=device_id, name=name, is_stale=False)
         transaction.add(row)
     row.version = version
+
+
+def note_status(transaction: Transaction, device_id: str, collection: CollectionStatus) -> None:
+    """Note what a collection says of itself. What it told of a version came before its status.
+
+    Only what the bridge's store had when it was opened may be more than was ever told here: then
+    the collection has to be read anew.
+    """
+    known = transaction.get(MirroredCollectionRow, (device_id, collection.name))
+    version = 0 if known is None else known.version
+    if collection.is_loaded and collection.version != version:
+        set_stale(transaction, device_id, collection.name, stale=True)
+    elif known is not None or collection.state is CollectionState.OK:
+        set_version(transaction, device_id, collection.name, version=collection.version)
 
 
 def set_stale(transaction: Transaction, device_id: str, name: str, *, stale: bool) -> None:

@@ -86,6 +86,11 @@ class Feed:
             self.emit("app_state.status", is_spooled=False, **status)
         self.emit("history.end", kind="initial_bootstrap")
 
+    def load(self, name: str, version: int) -> None:
+        """Report what the bridge's store has of a collection when it is opened."""
+        status = {"collection": name, "version": version, "state": "ok", "loaded": True}
+        self.emit("app_state.status", is_spooled=False, **status)
+
     def page(self, query: ChatQuery | None = None) -> ChatPage:
         """List chats."""
         return self.stage.service.chat_list.list(self.device, query or ChatQuery())

@@ -173,11 +173,14 @@ type collectionData struct {
 	Collection string `json:"collection"`
 	Version    uint64 `json:"version"`
 	State      string `json:"state"`
+	Loaded     bool   `json:"loaded,omitempty"`
 }
 
 func (l *link) onStatus(status engine.Status) {
 	l.collections.set(status)
-	l.enqueue("app_state.status", collectionData{string(status.Name), status.Version, string(status.State)})
+	l.enqueue("app_state.status", collectionData{
+		string(status.Name), status.Version, string(status.State), status.Loaded,
+	})
 }
 
 // enqueue waits for room in the event queue. If none comes the session disconnects and the loss is

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake import FakeBridge
-from bridge.interface import Bridge
+from bridge.interface import COLLECTIONS, Bridge
 
 TENANT, DEVICE = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 KEY = {"tenant_id": TENANT, "device_id": DEVICE}
@@ -131,13 +131,17 @@ def test_a_batch_comes_again_until_it_is_acknowledged(bridge: FakeBridge) -> Non
 
 
 def test_a_next_process_finds_what_was_not_acknowledged(bridge: FakeBridge) -> None:
-    """Spooled events survive, fleeting ones don't, and the keys are there."""
+    """Spooled events survive, fleeting ones don't; the keys are there, and what the store has."""
     link(bridge)
     batch = bridge.next_events(0, timeout_ms=0)
     successor = bridge.reopen()
     successor.start(CONFIG)
     again = successor.next_events(0, timeout_ms=0)
-    assert again.events == tuple(event for event in batch.events if event.spool_id is not None)
+    spooled = [event for event in batch.events if event.spool_id is not None]
+    assert list(again.events[: len(spooled)]) == spooled
+    loaded = again.events[len(spooled) :]
+    assert [event.data["collection"] for event in loaded] == list(COLLECTIONS)
+    assert all(event.data["loaded"] for event in loaded)
     assert successor.call("device.status", KEY, timeout_ms=1000)["status"] == "disconnected"
 
 

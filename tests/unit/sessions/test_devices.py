@@ -203,13 +203,16 @@ def test_a_user_without_a_poll_slot_is_answered_at_once(tmp_path: Path) -> None:
 
 
 def test_the_worst_collection_shows(stage: Stage, admin: Principal) -> None:
-    """The device's app state is that of its worst collection."""
+    """The device's app state is that of its worst collection; it is ok when all have been read."""
     device_id = stage.link(admin)
     for name, state, expected in (
-        ("regular_low", "syncing", "syncing"),
-        ("regular_high", "wedged", "wedged"),
-        ("regular_low", "ok", "wedged"),
-        ("regular_high", "ok", "ok"),
+        ("critical_block", "ok", "syncing"),
+        ("critical_unblock_low", "ok", "syncing"),
+        ("regular_low", "wedged", "wedged"),
+        ("regular_high", "awaiting_keys", "wedged"),
+        ("regular_low", "ok", "awaiting_keys"),
+        ("regular_high", "ok", "syncing"),
+        ("regular", "ok", "ok"),
     ):
         stage.bridge.set_collection(device_id, name, state)
         wait_until(lambda expected=expected: stage.status(admin).app_state == expected)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake import FakeBridge
-from bridge.interface import Event
+from bridge.interface import COLLECTIONS, Event
 from sessions.errors import StorageUnavailable
 from sessions.principals import Principal
 from sessions.pump import Pump
@@ -85,9 +85,10 @@ def test_a_late_picture_says_nothing_about_collections(
 ) -> None:
     """A status from before the collections were read does not overrule what they said since."""
     device = stage.service.devices.create(admin, "phone")
-    read = {"collection": "regular_low", "version": 1, "state": "ok"}
     bridge.emit(picture(admin, device.id, "15550000001:1@s.whatsapp.net", "syncing"))
-    bridge.emit(Event(admin.tenant_id, device.id, "app_state.status", 1, read))
+    for name in COLLECTIONS:
+        read = {"collection": name, "version": 1, "state": "ok"}
+        bridge.emit(Event(admin.tenant_id, device.id, "app_state.status", 1, read))
     bridge.emit(picture(admin, device.id, "15550000001:1@s.whatsapp.net", "syncing"))
     pump.step()
     assert stage.status(admin).app_state is CollectionState.OK

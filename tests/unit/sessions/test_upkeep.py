@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from sessions.addressing import MirrorAddresses
-from sessions.comparison import compare_mirror
 from sessions.states import DeviceKey
 from sessions.store import mirrors
 from sessions.upkeep import Upkeep
@@ -35,11 +34,12 @@ def test_equal_versions_need_nothing(stage: Stage) -> None:
     feed = open_feed(stage)
     feed.settle()
     feed.step()
-    environment = stage.service._environment
-    versions = [{"name": "regular_low", "version": 0}, {"name": "regular_high", "version": 0}]
-    compare_mirror(environment, feed.device, versions)
+    for name in ("regular_low", "regular_high"):
+        feed.load(name, version=0)
+    feed.step()
     assert feed.page().is_complete
-    compare_mirror(environment, feed.device, [{"name": "regular_low", "version": 3}])
+    feed.load("regular_low", version=3)
+    feed.step()
     assert not feed.page().is_complete
     feed.change("archive", ANN, True, full=True, version=3)
     feed.step()

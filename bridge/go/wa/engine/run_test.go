@@ -91,6 +91,28 @@ func TestRunChecksAtStart(t *testing.T) {
 	r.mustAgree()
 }
 
+// The first thing that is told of a collection is what its store has, and it is told once.
+func TestLoadedComesFirst(t *testing.T) {
+	r := prepared(t)
+	stored := r.mustApply(archiveWithPin(chat)...).Version
+	r = newRig(t, r.account, r.path)
+	r.account.write(phoneArchives(chat))
+	r.run()
+	r.engine.poke(low)
+	eventually(t, "the change is reported", func() bool { return len(r.takeChanges()) == 1 })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range appstate.AllPatchNames {
+		told := slices.DeleteFunc(slices.Clone(r.statuses), func(s Status) bool { return s.Name != name })
+		if !told[0].Loaded || (name == low && told[0].Version != stored) {
+			t.Errorf("%s: the first status is %+v", name, told[0])
+		}
+		if slices.ContainsFunc(told[1:], func(s Status) bool { return s.Loaded }) {
+			t.Errorf("%s is told to be loaded again: %+v", name, told)
+		}
+	}
+}
+
 // Run ends with its context while it waits for a retry.
 func TestRunEnds(t *testing.T) {
 	r := newAccount(t, syncd.Options{}).link()

@@ -25,6 +25,7 @@ type Status struct {
 	Version uint64
 	State   State
 	LastOK  time.Time // zero: never in step with the server
+	Loaded  bool      // what the store has, reported before anything else of the collection
 }
 
 // collection is what the engine knows about one collection while it runs.
@@ -53,7 +54,8 @@ func (e *Engine) publish(c *collection, always bool) {
 	last, ok := e.statuses[c.name]
 	e.statuses[c.name] = status
 	e.statusMutex.Unlock()
-	if always || !ok || last.State != status.State {
+	status.Loaded = !ok
+	if always || status.Loaded || last.State != status.State {
 		e.shield("app_state_status_handler_panicked", func() { e.options.OnStatus(status) })
 	}
 }
