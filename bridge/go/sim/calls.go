@@ -75,20 +75,7 @@ func (a *Account) Ring(spec CallSpec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if spec.Creator.IsEmpty() {
-		spec.Creator = spec.From
-	}
-	made := &Call{
-		ID: strings.ToUpper(hex.EncodeToString(random.Bytes(16))), From: spec.From, Creator: spec.Creator,
-		Media: "audio", State: callRinging, OfferedAt: time.Now(), Acks: []uint16{}, Rejects: []Reject{},
-		spec: spec, offers: map[uint16]string{},
-	}
-	if spec.Video {
-		made.Media = "video"
-	}
-	if !spec.Group.IsEmpty() {
-		made.GroupJID = spec.Group.String()
-	}
+	made := newCall(spec)
 	a.update(func(b *batch) {
 		if err = a.checkGroup(spec.Group); err != nil {
 			err = fmt.Errorf("%w: %w", ErrCall, err)
@@ -100,6 +87,24 @@ func (a *Account) Ring(spec CallSpec) (string, error) {
 		a.server.after(spec.Ring, func() { _ = a.EndCall(made.ID, "timeout") }) // it may be over by then
 	}
 	return made.ID, err
+}
+
+func newCall(spec CallSpec) *Call {
+	made := &Call{
+		ID: strings.ToUpper(hex.EncodeToString(random.Bytes(16))), From: spec.From, Creator: spec.Creator,
+		Media: "audio", State: callRinging, OfferedAt: time.Now(), Acks: []uint16{}, Rejects: []Reject{},
+		spec: spec, offers: map[uint16]string{},
+	}
+	if spec.Creator.IsEmpty() {
+		made.Creator = spec.From
+	}
+	if spec.Video {
+		made.Media = "video"
+	}
+	if !spec.Group.IsEmpty() {
+		made.GroupJID = spec.Group.String()
+	}
+	return made
 }
 
 func (b *batch) ring(made *Call, caller Contact) {

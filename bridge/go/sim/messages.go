@@ -120,7 +120,9 @@ func (s *stream) receipt(node *waBinary.Node) {
 		d.note(&d.receipts, node)
 		b.reply(s, ackFor(node))
 		if wire.Attr(*node, "type") == "retry" {
-			if err := b.again(d, node); err != nil {
+			if author := b.authorOf(node); author != nil {
+				b.passOn(d, author, node)
+			} else if err := b.again(d, node); err != nil {
 				s.violate(violationContent, "retry receipt: "+err.Error())
 			}
 			return

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,12 +123,35 @@ func (b *batch) forward(sibling *device, p parcel) {
 		"from": b.account.lidOf(p.from.ID), "recipient": p.message.Attrs["to"], "id": p.message.Attrs["id"],
 		"t": time.Now().Unix(), "type": p.message.Attrs["type"], "notify": b.account.name,
 	}
+	if recipient, ok := p.message.Attrs["recipient"]; ok {
+		attrs["recipient"] = recipient // it is sent again, and addressed to the companion
+	}
 	content := []waBinary.Node{p.enc}
 	if identity, ok := p.message.GetOptionalChildByTag("device-identity"); ok {
 		content = append(content, identity)
 	}
 	id := wire.Attr(*p.message, "id")
 	b.deliver(sibling, queued{ID: id, Node: waBinary.Node{Tag: "message", Attrs: attrs, Content: content}})
+}
+
+// authorOf returns the companion whose message another one could not read, or nil if it is the phone's or
+// somebody else's.
+func (b *batch) authorOf(receipt *waBinary.Node) *device {
+	to, _ := receipt.Attrs["to"].(types.JID)
+	if !b.account.isOwn(to) || to.Device == 0 {
+		return nil
+	}
+	return b.account.devices[to.Device]
+}
+
+// passOn hands a companion's receipt to the author of the message.
+func (b *batch) passOn(reader, author *device, receipt *waBinary.Node) {
+	node := *receipt
+	node.Attrs = maps.Clone(receipt.Attrs)
+	delete(node.Attrs, "to")
+	node.Attrs["from"], node.Attrs["t"] = b.account.lidOf(reader.ID), time.Now().Unix()
+	id := wire.Attr(node, "id")
+	b.deliver(author, queued{ID: id, Coalesce: "retry/" + id, Node: node})
 }
 
 func (b *batch) readOnPhone(p parcel) error {

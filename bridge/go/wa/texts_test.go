@@ -76,16 +76,25 @@ func TestTextsAreRead(t *testing.T) {
 	r.text("3EB0000000000004", 1)
 }
 
-// Somebody who can't read a text asks for it again, and reads it then, once.
+// Who can't read a text asks for it again and reads it then, once; so does the account's other device.
 func TestTextIsSentAgainOnRequest(t *testing.T) {
 	r := newRung(t, nil)
+	linkDevice(t, r.bridge, newKey(t, r.bridge), r.phone)
+	r.awaitSettled()
 	const id = "3EB0000000000001"
 	r.sim.Fault(faults.Rule{Action: "retry", Times: 2})
+	r.sim.Fault(faults.Rule{Action: "corrupt", What: "enc", Tag: "message", Times: 1})
 	if _, err := r.bridge.SendText(within(t), r.key, user(t, callerLID), id, reply); err != nil {
 		t.Fatal(err)
 	}
 	if read := r.text(id, 1); !read.Retried {
 		t.Errorf("%+v", read)
+	}
+	if data, _ := r.awaitTime(id); data.ChatJID != callerLID || !data.FromMe {
+		t.Errorf("the other device has %+v", data)
+	}
+	if left := r.sim.Faults().List(); len(left) != 0 {
+		t.Errorf("%+v did not happen", left)
 	}
 }
 

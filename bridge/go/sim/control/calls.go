@@ -9,48 +9,58 @@ import (
 	"wuts/sim"
 )
 
+type newCall struct {
+	From    string   `json:"from"`
+	Creator string   `json:"creator"`
+	Group   string   `json:"group"`
+	Notice  bool     `json:"notice"`
+	Video   bool     `json:"video"`
+	Paired  bool     `json:"paired"`
+	Missed  bool     `json:"missed"`
+	RingMS  int64    `json:"ring_ms"`
+	Devices []uint16 `json:"devices"`
+}
+
 // ring lets somebody call the account.
 func (s *Server) ring(r *http.Request) (any, error) {
 	a, err := s.account(r)
 	if err != nil {
 		return nil, err
 	}
-	var body struct {
-		From    string   `json:"from"`
-		Creator string   `json:"creator"`
-		Group   string   `json:"group"`
-		Notice  bool     `json:"notice"`
-		Video   bool     `json:"video"`
-		Paired  bool     `json:"paired"`
-		Missed  bool     `json:"missed"`
-		RingMS  int64    `json:"ring_ms"`
-		Devices []uint16 `json:"devices"`
-	}
-	if err = read(r, &body); err != nil {
+	var wanted newCall
+	if err = read(r, &wanted); err != nil {
 		return nil, err
 	}
-	spec := sim.CallSpec{
-		Notice: body.Notice, Video: body.Video, Paired: body.Paired, Missed: body.Missed,
-		Ring: time.Duration(body.RingMS) * time.Millisecond, Devices: body.Devices,
-	}
-	if spec.From, err = callerJID(body.From); err != nil {
+	spec, err := wanted.spec()
+	if err != nil {
 		return nil, err
-	}
-	if body.Creator != "" {
-		if spec.Creator, err = callerJID(body.Creator); err != nil {
-			return nil, err
-		}
-	}
-	if body.Group != "" {
-		if spec.Group, err = groupJID(body.Group); err != nil {
-			return nil, err
-		}
-	}
-	if spec.Ring < 0 || spec.Ring > maxWait {
-		return nil, invalid("ring_ms is at most %d", maxWait.Milliseconds())
 	}
 	id, err := a.Ring(spec)
 	return map[string]string{"call_id": id}, err
+}
+
+func (c newCall) spec() (spec sim.CallSpec, err error) {
+	spec = sim.CallSpec{
+		Notice: c.Notice, Video: c.Video, Paired: c.Paired, Missed: c.Missed,
+		Ring: time.Duration(c.RingMS) * time.Millisecond, Devices: c.Devices,
+	}
+	if spec.From, err = callerJID(c.From); err != nil {
+		return spec, err
+	}
+	if c.Creator != "" {
+		if spec.Creator, err = callerJID(c.Creator); err != nil {
+			return spec, err
+		}
+	}
+	if c.Group != "" {
+		if spec.Group, err = groupJID(c.Group); err != nil {
+			return spec, err
+		}
+	}
+	if spec.Ring < 0 || spec.Ring > maxWait {
+		return spec, invalid("ring_ms is at most %d", maxWait.Milliseconds())
+	}
+	return spec, nil
 }
 
 // callerJID reads the JID of a user, with the number of a device or without.
