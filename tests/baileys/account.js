@@ -33,12 +33,18 @@ export class Account {
 		events.on('creds.update', update => Object.assign(this.#auth.creds, update))
 		events.on('connection.update', update => this.#onConnection(update))
 		events.on('chats.update', chats => this.#onChats(chats))
+		events.on('call', calls => this.#onCalls(calls))
 	}
 
 	/** Archives a chat, or brings it back. */
 	async archive(jid, archived) {
 		const lastMessageTimestamp = Math.floor(Date.now() / 1000)
 		await this.#socket.chatModify({ archive: archived, lastMessages: { lastMessageTimestamp } }, jid)
+	}
+
+	/** Refuses a call, and waits for the server to acknowledge it. */
+	async reject(id, from) {
+		await this.#socket.rejectCall(id, from)
 	}
 
 	close() {
@@ -65,6 +71,12 @@ export class Account {
 	#onChats(chats) {
 		for (const { id, archived } of chats) {
 			if (typeof archived === 'boolean') this.#report({ event: 'archive', jid: id, archived })
+		}
+	}
+
+	#onCalls(calls) {
+		for (const { id, from, status, isVideo: video } of calls) {
+			this.#report({ event: 'call', id, from, status, video })
 		}
 	}
 

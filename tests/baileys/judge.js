@@ -1,6 +1,6 @@
 /**
  * Links Baileys, a WhatsApp client that shares no code with ours, to an account of the simulator and
- * tells what it sees of the app state, every MAC verified.
+ * tells what it sees of the app state, every MAC verified, and of calls.
  *
  *   node judge.js --endpoint 127.0.0.1:PORT --root-key HEX --control http://127.0.0.1:PORT --account PN
  *
@@ -9,8 +9,11 @@
  *   {"event":"synced","collection","version","hash"}    a collection was read up to a version
  *   {"event":"archive","jid","archived"}                a chat was archived or brought back
  *   {"event":"archived","jid","archived"}               the command below was accepted
+ *   {"event":"call","id","from","status","video"}       somebody calls, or a call is over
+ *   {"event":"rejected","id"}                           the server acknowledged the command below
  *   {"event":"error","detail"}                          something that a good server never causes
- * Takes one JSON object a line: {"archive":JID,"archived":bool}. Ends when its input ends.
+ * Takes one JSON object a line: {"archive":JID,"archived":bool} or {"reject":ID,"from":JID}. Ends when its
+ * input ends.
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -41,9 +44,14 @@ function readOptions() {
 async function obey(account) {
 	for await (const line of createInterface({ input: process.stdin })) {
 		try {
-			const { archive: jid, archived } = JSON.parse(line)
-			await account.archive(jid, archived)
-			report({ event: 'archived', jid, archived })
+			const { archive: jid, archived, reject: id, from } = JSON.parse(line)
+			if (id) {
+				await account.reject(id, from)
+				report({ event: 'rejected', id })
+			} else {
+				await account.archive(jid, archived)
+				report({ event: 'archived', jid, archived })
+			}
 		} catch (error) {
 			fail(error)
 		}

@@ -56,3 +56,17 @@ def test_baileys_and_the_service_take_turns(linked: Caller, phone: Phone, tmp_pa
         judge.archive(CHAT, True)
         assert phone.is_archived(CHAT) is True
         judge.wait(event="synced", collection="regular_low", version=phone.version())
+
+
+def test_baileys_takes_and_refuses_calls(phone: Phone, tmp_path: Path) -> None:
+    """What rings in the simulator is a call to another client, too, which may refuse it."""
+    with running_judge(tmp_path, phone) as judge:
+        calls = phone.url("/calls")
+        call_id = phone.simulator.post(calls, {"from": CHAT, "video": True})["call_id"]
+        judge.wait(event="call", id=call_id, status="offer", **{"from": CHAT}, video=True)
+        judge.reject(call_id, CHAT)
+        call = phone.simulator.get(calls)["calls"][0]
+        assert [reject["creator"] for reject in call["rejects"]] == [CHAT]
+        phone.simulator.post(f"{calls}/{call_id}/end", {"reason": "timeout"})
+        judge.wait(event="call", id=call_id, status="timeout")
+    assert phone.violations() == []

@@ -48,10 +48,18 @@ class Judge:
 
     def archive(self, jid: str, archived: bool) -> None:
         """Let Baileys archive a chat, and wait until the server took it."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"archive": jid, "archived": archived}) + "\n")
-        self.process.stdin.flush()
+        self._order(archive=jid, archived=archived)
         self.wait(event="archived", jid=jid, archived=archived)
+
+    def reject(self, call_id: str, caller: str) -> None:
+        """Let Baileys refuse a call, and wait until the server acknowledged it."""
+        self._order(reject=call_id, **{"from": caller})
+        self.wait(event="rejected", id=call_id)
+
+    def _order(self, **command: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
 
 
 @contextmanager
