@@ -1,17 +1,18 @@
 """Group commit: many requests for changes of one collection become few patches.
 
 A request brings the *set* of mutations that its command means. While a patch is in flight, requests
-gather here; those for one chat are laid over each other when the next patch is taken, so that no
-index is twice in it, which would break its hash at every verifier. Whoever has left by then has no
-part in it.
+gather here. The next patch's chats are addressed together, and their sets laid over each other, so
+that no index is twice in it, which would break its hash at every verifier. Whoever has left when
+its requests are taken has no part in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sessions.addresses import Address
 from sessions.deadline import Deadline
 from sessions.errors import DeviceError, ServiceError
 from sessions.waiting import Waiter
@@ -39,77 +40,80 @@ class Mutation:
         return {"type": self.type, "chat_jid": self.chat_jid, **self.values}
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a request wants of a chat: a set of mutations of one collection, once it is addressed.
+
+    `types` are those of the mutations, each once.
+    """
+
+    collection: str
+    types: frozenset[str]
+    build: Callable[[Address], Sequence[Mutation]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MutationRequest:
-    """A request that wants one set of mutations of one chat accepted, all in one patch."""
+    """A request that wants a change of one chat accepted, all in one patch."""
 
-    mutations: Sequence[Mutation]
+    chat_jid: str
+    change: Change
     deadline: Deadline
     waiter: Waiter[None]
     arrived_at: float
 
-    @property
-    def chat_jid(self) -> str:
-        """The chat that all its mutations are about."""
-        return self.mutations[0].chat_jid
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MutationSet:
-    """What the requests for one chat mean together, and these requests, the newest last."""
+class Draft:
+    """Requests that will travel together, once it is known how their chats are addressed.
 
-    mutations: Sequence[Mutation]
+    It runs to the latest deadline of those who wait for it.
+    """
+
     requests: Sequence[MutationRequest]
+    deadline: Deadline
+    arrived_at: float
 
-    @classmethod
-    def merge(cls, requests: Sequence[MutationRequest]) -> MutationSet:
-        """Lay the requests over each other, so that of each index the newest mutation is left.
+    @property
+    def chat_jids(self) -> list[str]:
+        """The chats, as the requests name them, each once."""
+        return list(dict.fromkeys(request.chat_jid for request in self.requests))
 
-        Accepted, the set leaves the chat as its requests would have one after the other.
-        """
-        newest: dict[tuple[str, str], Mutation] = {}
-        for request in requests:
-            newest.update({mutation.index: mutation for mutation in request.mutations})
-        return cls(tuple(newest.values()), tuple(requests))
+    def address(self, addresses: Mapping[str, Address]) -> Patch:
+        """Make the patch, with the address of each of the chats."""
+        in_order = sorted(self.requests, key=lambda request: request.arrived_at)
+        return Patch([(one, one.change.build(addresses[one.chat_jid])) for one in in_order])
 
     def fail(self, make_error: Callable[[], ServiceError]) -> None:
         """Let the requests fail, each with an error of its own."""
         for request in self.requests:
             request.waiter.fail(make_error())
 
-    def settle(self, refused: Container[tuple[str, str]]) -> None:
-        """Let each request succeed unless an index that it sets was refused."""
-        for request in self.requests:
-            if any(mutation.index in refused for mutation in request.mutations):
+
+class Patch:
+    """Requests with the set of mutations that each of them means, the newest last.
+
+    Accepted, it leaves each chat as its requests would have one after the other.
+    """
+
+    def __init__(self, wanted: Sequence[tuple[MutationRequest, Sequence[Mutation]]]) -> None:
+        newest: dict[tuple[str, str], Mutation] = {}
+        for _, mutations in wanted:
+            newest.update({mutation.index: mutation for mutation in mutations})
+        self.mutations = list(newest.values())
+        self._wanted = wanted
+
+    def settle(self, rejected: Iterable[int]) -> None:
+        """Hand out the outcome of the accepted patch, of which these positions were refused.
+
+        Each request succeeds unless an index that it sets was refused.
+        """
+        refused = {self.mutations[position].index for position in rejected}
+        for request, mutations in self._wanted:
+            if any(mutation.index in refused for mutation in mutations):
                 request.waiter.fail(DeviceError())
             else:
                 request.waiter.succeed(None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """Sets that travel together. It runs to the latest deadline of those who wait for it."""
-
-    sets: Sequence[MutationSet]
-    deadline: Deadline
-    arrived_at: float
-
-    @property
-    def mutations(self) -> list[Mutation]:
-        """The mutations, in the order of the sets."""
-        return [mutation for one in self.sets for mutation in one.mutations]
-
-    def fail(self, make_error: Callable[[], ServiceError]) -> None:
-        """Let every request of every set fail."""
-        for one in self.sets:
-            one.fail(make_error)
-
-    def settle(self, rejected: Iterable[int]) -> None:
-        """Hand out the outcome of an accepted patch, of which these positions were refused."""
-        mutations = self.mutations
-        refused = {mutations[position].index for position in rejected}
-        for one in self.sets:
-            one.settle(refused)
 
 
 class Merger:
@@ -128,26 +132,24 @@ class Merger:
         self._chats.setdefault(request.chat_jid, []).append(request)
         self._held += 1
 
-    def take(self) -> Patch | None:
-        """Give the next patch: the sets in order, as many as fit."""
-        taken: list[MutationSet] = []
+    def take(self) -> Draft | None:
+        """Give what makes the next patch: the chats in order, as many as fit."""
+        taken: list[MutationRequest] = []
         room = MAX_MUTATIONS
         for chat_jid, requests in list(self._chats.items()):
-            one = MutationSet.merge(_waiting_in(requests))
-            room -= len(one.mutations)
+            waiting = _waiting_in(requests)
+            room -= len({name for request in waiting for name in request.change.types})
             if room < 0:
                 break
             del self._chats[chat_jid]
             self._held -= len(requests)
-            if one.requests:
-                taken.append(one)
+            taken += waiting
         if not taken:
             return None
-        members = [request for one in taken for request in one.requests]
-        return Patch(
-            sets=taken,
-            deadline=max(request.deadline for request in members),
-            arrived_at=min(request.arrived_at for request in members),
+        return Draft(
+            taken,
+            deadline=max(request.deadline for request in taken),
+            arrived_at=min(request.arrived_at for request in taken),
         )
 
     def held(self) -> int:

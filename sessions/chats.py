@@ -5,13 +5,13 @@ They raise InvalidInput, and what `Choices.choose`, the admission and the sessio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sessions.addresses import Address, AddressBook
+from sessions.addresses import Address
 from sessions.addressing import resolve_chat, resolve_numbers
-from sessions.app_state import Mutation
+from sessions.app_state import Change, Mutation
 from sessions.choices import Choices
 from sessions.deadline import Deadline
 from sessions.environment import Environment
@@ -22,14 +22,6 @@ from sessions.states import DeviceKey
 from sessions.times import to_milliseconds
 
 _SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a request wants of a chat: a set of mutations of one collection, once addressed."""
-
-    collection: str
-    build: Callable[[Address], Sequence[Mutation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +38,9 @@ class Chats:
     Each change returns the normalised JID once the server has accepted it.
     """
 
-    def __init__(self, environment: Environment, choices: Choices, *, book: AddressBook) -> None:
+    def __init__(self, environment: Environment, choices: Choices) -> None:
         self._environment = environment
         self._choices = choices
-        self._book = book
 
     def archive(  # noqa: PLR0913 - one name for each part of the request
         self,
@@ -87,8 +78,7 @@ class Chats:
             session = self._environment.registry.find(device)
             named = self._resolve_all(device, chat_jids, parsed)
             jids = list(dict.fromkeys(named))
-            sets = [change.build(known) for known in self._book(device, jids)]
-            errors = session.apply_all(change.collection, sets, deadline=deadline)
+            errors = session.apply_all(change, jids, deadline=deadline)
         _raise_common(errors)
         outcomes = dict(zip(jids, errors, strict=True))
         return [ChatOutcome(jid, outcomes[jid]) for jid in named]
@@ -106,7 +96,9 @@ class Chats:
         """Mute a chat, for ever without a duration, or unmute it."""
         until = None if duration is None else self._environment.now() + duration
         change = Change(
-            "regular_high", lambda known: build_mute(known.jid, muted=muted, until=until)
+            "regular_high",
+            frozenset({"mute"}),
+            lambda known: build_mute(known.jid, muted=muted, until=until),
         )
         return self._change(
             principal, chat_jid, change=change, device_id=device_id, deadline=deadline
@@ -124,6 +116,7 @@ class Chats:
         """Pin a chat or unpin it."""
         change = Change(
             "regular_low",
+            frozenset({"pin", "archive"} if pinned else {"pin"}),
             lambda known: build_pin(known.jid, pinned=pinned, range_end=self._range_end(known)),
         )
         return self._change(
@@ -149,7 +142,7 @@ class Chats:
         return self._change(
             principal,
             chat_jid,
-            change=Change("regular_low", build),
+            change=Change("regular_low", frozenset({"read"}), build),
             device_id=device_id,
             deadline=deadline,
         )
@@ -159,7 +152,8 @@ class Chats:
             range_end = given or self._range_end(known)
             return build_archive(known.jid, archived=archived, range_end=range_end)
 
-        return Change("regular_low", build)
+        types = frozenset({"archive", "pin"} if archived else {"archive"})
+        return Change("regular_low", types, build)
 
     def _change(
         self,
@@ -175,8 +169,7 @@ class Chats:
             device = self._choices.choose(principal, device_id)
             session = self._environment.registry.find(device)
             jid = self._resolve(device, chat_jid, jid)
-            [known] = self._book(device, [jid])
-            session.apply(change.collection, change.build(known), deadline=deadline)
+            session.apply(change, jid, deadline=deadline)
         return jid
 
     def _resolve(self, device: DeviceKey, text: str, jid: str) -> str:

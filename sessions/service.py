@@ -72,11 +72,7 @@ class Service:
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
-        self.chats = Chats(
-            environment,
-            Choices(environment.database, self.devices),
-            book=MirrorAddresses(environment.database),
-        )
+        self.chats = Chats(environment, Choices(environment.database, self.devices))
         self.chat_list = ChatList(environment, self.devices)
         self.event_log = EventLog(environment, self.devices)
         self.event_streams = EventStreams(
@@ -195,11 +191,12 @@ def build_service(config: ServiceConfig, bridge: Bridge, *, now: WallClock = utc
     metrics = Metrics()
     database = Database(config.data_dir / "wuts.db")
     storage = Storage(config, database, now)
+    machinery = Machinery(bridge, pool, room, config, metrics, MirrorAddresses(database))
     environment = Environment(
         config=config,
         database=database,
         storage=storage,
-        registry=Registry(Machinery(bridge, pool, room, config, metrics)),
+        registry=Registry(machinery),
         admission=Admission(config, storage),
         now=now,
     )

@@ -1,7 +1,8 @@
 """The live side of one device: its lanes into the bridge, and those who wait for news of it.
 
 The lock guards the lanes, the count of waiting requests and the watchers; nothing blocks under it.
-Request threads block in their waiter, pool threads in the bridge.
+Request threads block in their waiter, pool threads in the bridge, and before it for a look into the
+mirror: how chats are addressed is found out once a patch.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from bridge.interface import Bridge
-from sessions.app_state import Merger, Mutation, MutationRequest, Patch
+from sessions.addresses import AddressBook
+from sessions.app_state import Change, Draft, Merger, MutationRequest
 from sessions.config import ServiceConfig
 from sessions.deadline import Deadline
 from sessions.errors import DeviceBusy, DeviceTimeout, ServiceError
 from sessions.lane import Command, CommandQueue, Lane, run_command
 from sessions.metrics import Metrics
 from sessions.pool import Pool
+from sessions.states import DeviceKey
 from sessions.waiting import Waiter, WaitingRoom
 
 T = TypeVar("T")
@@ -35,6 +38,7 @@ class Machinery:
     room: WaitingRoom
     config: ServiceConfig
     metrics: Metrics
+    book: AddressBook
     clock: Callable[[], float] = time.monotonic
 
     def build_lane(
@@ -92,7 +96,7 @@ class Session:
         self._watchers: set[Waiter[None]] = set()
         self._is_created = False
         self._control = self._lane(CommandQueue(), run_command)
-        self._collections: dict[str, Lane[MutationRequest, Patch]] = {}
+        self._collections: dict[str, Lane[MutationRequest, Draft]] = {}
 
     @property
     def waiting(self) -> int:
@@ -117,29 +121,29 @@ class Session:
             outcome: Mapping[str, Any] = waiter.wait(deadline)
             return outcome
 
-    def apply(self, collection: str, mutations: Sequence[Mutation], *, deadline: Deadline) -> None:
-        """Have a set of mutations of one chat accepted by the server."""
+    def apply(self, change: Change, chat_jid: str, *, deadline: Deadline) -> None:
+        """Have a change of one chat accepted by the server."""
         with self._enter() as waiter:
             now = self._machinery.clock()
-            request = MutationRequest(mutations, deadline, waiter, now)
-            self._collection(collection).submit(request)
+            request = MutationRequest(chat_jid, change, deadline, waiter, now)
+            self._collection(change.collection).submit(request)
             waiter.wait(deadline)
 
     def apply_all(
-        self, collection: str, sets: Sequence[Sequence[Mutation]], *, deadline: Deadline
+        self, change: Change, chat_jids: Sequence[str], *, deadline: Deadline
     ) -> Sequence[ServiceError | None]:
-        """Have sets of mutations accepted, each of one chat; returns what went wrong with each.
+        """Have a change accepted of several chats; returns what went wrong with each.
 
         They count as one request, and travel in as few patches as they fit into.
         """
         with self._counted(), ExitStack() as inside:
             now = self._machinery.clock()
-            waiters = [inside.enter_context(self._machinery.room.enter()) for _ in sets]
+            waiters = [inside.enter_context(self._machinery.room.enter()) for _ in chat_jids]
             requests = [
-                MutationRequest(one, deadline, waiter, now)
-                for one, waiter in zip(sets, waiters, strict=True)
+                MutationRequest(chat_jid, change, deadline, waiter, now)
+                for chat_jid, waiter in zip(chat_jids, waiters, strict=True)
             ]
-            self._collection(collection).submit(*requests)
+            self._collection(change.collection).submit(*requests)
             return [waiter.error_of_wait(deadline) for waiter in waiters]
 
     def call(self, method: str, deadline: Deadline, **params: Any) -> Mapping[str, Any]:
@@ -192,21 +196,24 @@ class Session:
         device = {"tenant_id": self.tenant_id, "device_id": self.device_id}
         return self._machinery.invoke(method, {**device, **params}, deadline=deadline)
 
-    def _send_patch(self, collection: str, patch: Patch) -> None:
+    def _send_patch(self, collection: str, draft: Draft) -> None:
+        chat_jids = draft.chat_jids
+        found = self._machinery.book(DeviceKey(self.tenant_id, self.device_id), chat_jids)
+        patch = draft.address(dict(zip(chat_jids, found, strict=True)))
         result = self.call(
             "app_state.apply",
-            patch.deadline,
+            draft.deadline,
             collection=collection,
             mutations=[mutation.to_bridge() for mutation in patch.mutations],
         )
         self._machinery.metrics.count_patch(len(patch.mutations))
         patch.settle(rejection["position"] for rejection in result["rejected"])
 
-    def _collection(self, name: str) -> Lane[MutationRequest, Patch]:
+    def _collection(self, name: str) -> Lane[MutationRequest, Draft]:
         with self._lock:
             lane = self._collections.get(name)
             if lane is None:
-                lane = self._lane(Merger(), lambda patch: self._send_patch(name, patch))
+                lane = self._lane(Merger(), lambda draft: self._send_patch(name, draft))
                 self._collections[name] = lane
             return lane
 

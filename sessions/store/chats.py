@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session as Transaction
 
@@ -20,10 +20,27 @@ from sessions.store.models import Base, ChatRow, PairRow, PastPositionRow, Remov
 T = TypeVar("T")
 
 _CHUNK = 400
-_COLUMNS = [getattr(ChatRow, name) for name in FIELDS]
 _DERIVED = ("placed_revision", "updated_at", "listed", "order_pinned", "order_at", "sort_name")
 _WRITTEN = (*FIELDS, *_DERIVED, "search")
 _CHATS = Base.metadata.tables["chats"]
+_PAIRS = Base.metadata.tables["lid_pairs"]
+_LOADED = select(_CHATS.c.id, _CHATS.c.placed_revision, *(_CHATS.c[name] for name in FIELDS)).where(
+    _CHATS.c.device_id == bindparam("device")
+)
+# Built once: that takes as long as executing them does, and these are executed all the time.
+_LOAD_NAMED = _LOADED.where(
+    or_(
+        _CHATS.c.jid.in_(bindparam("jids", expanding=True)),
+        _CHATS.c.lid.in_(bindparam("jids", expanding=True)),
+    )
+)
+_LOAD_PAIRS = select(_PAIRS.c.lid, _PAIRS.c.pn).where(
+    _PAIRS.c.device_id == bindparam("device"),
+    or_(
+        _PAIRS.c.lid.in_(bindparam("jids", expanding=True)),
+        _PAIRS.c.pn.in_(bindparam("jids", expanding=True)),
+    ),
+)
 _UPDATE = (
     update(_CHATS)
     .where(_CHATS.c.id == bindparam("the_id"))
@@ -43,21 +60,20 @@ class StoredChat:
 def load(transaction: Transaction, device_id: str, jids: Iterable[str]) -> Iterator[StoredChat]:
     """Load the chats that any of the JIDs names, as number, LID or group."""
     for chunk in _in_chunks(jids):
-        named = or_(ChatRow.jid.in_(chunk), ChatRow.lid.in_(chunk))
-        yield from _load(transaction, device_id, named)
+        yield from _load(transaction, _LOAD_NAMED, device=device_id, jids=chunk)
 
 
 def load_members(transaction: Transaction, device_id: str) -> Iterator[StoredChat]:
     """Load the groups that the account is in."""
-    return _load(transaction, device_id, ChatRow.is_member.is_(True))
+    return _load(transaction, _LOADED.where(_CHATS.c.is_member.is_(True)), device=device_id)
 
 
 def load_known(
     transaction: Transaction, device_id: str, fields: Iterable[str]
 ) -> Iterator[StoredChat]:
     """Load the chats of which app state has said something of any of these settings."""
-    known = [getattr(ChatRow, f"{field}_at").is_not(None) for field in fields]
-    return _load(transaction, device_id, or_(*known))
+    known = [_CHATS.c[f"{field}_at"].is_not(None) for field in fields]
+    return _load(transaction, _LOADED.where(or_(*known)), device=device_id)
 
 
 def find(transaction: Transaction, device_id: str, jid: str) -> StoredChat | None:
@@ -131,9 +147,8 @@ def load_pairs(
 ) -> Iterator[tuple[str, str]]:
     """Load the pairs, as LID and number, of which either is among the JIDs."""
     for chunk in _in_chunks(jids):
-        named = or_(PairRow.lid.in_(chunk), PairRow.pn.in_(chunk))
-        query = select(PairRow.lid, PairRow.pn).where(PairRow.device_id == device_id, named)
-        yield from ((row[0], row[1]) for row in transaction.execute(query))
+        found = transaction.execute(_LOAD_PAIRS, {"device": device_id, "jids": chunk})
+        yield from ((row[0], row[1]) for row in found)
 
 
 def store_pairs(
@@ -149,7 +164,7 @@ def store_pairs(
         transaction.execute(delete(PairRow).where(PairRow.device_id == device_id, named))
     rows = [{"device_id": device_id, "lid": lid, "pn": pn} for lid, pn in pairs.items()]
     if rows:
-        transaction.execute(insert(Base.metadata.tables["lid_pairs"]), rows)
+        transaction.execute(insert(_PAIRS), rows)
 
 
 def erase(transaction: Transaction, device_id: str, *, at: int) -> None:
@@ -175,11 +190,8 @@ def to_row(record: ChatRecord, *, placed_revision: int, updated_at: int) -> dict
     }
 
 
-def _load(
-    transaction: Transaction, device_id: str, condition: ColumnElement[bool]
-) -> Iterator[StoredChat]:
-    query = select(ChatRow.id, ChatRow.placed_revision, *_COLUMNS)
-    for row in transaction.execute(query.where(ChatRow.device_id == device_id, condition)):
+def _load(transaction: Transaction, query: Select[Any], **parameters: Any) -> Iterator[StoredChat]:
+    for row in transaction.execute(query, parameters):
         yield StoredChat(row[0], row[1], ChatRecord(*row[2:]))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.observations import CollectionStatus
 from sessions.states import CollectionState, DeviceKey, DeviceStatus
-from sessions.store.models import DeviceRow, MirroredCollectionRow, MirrorRow
+from sessions.store.models import Base, DeviceRow, MirroredCollectionRow, MirrorRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class MirrorHead:
 
 
 _LISTED = frozenset({"regular_high", "regular_low"})
+_DEVICES = Base.metadata.tables["devices"]
+# Built once: every patch of every device asks.
+_IS_MIGRATED = select(_DEVICES.c.lid_migrated).where(_DEVICES.c.id == bindparam("device"))
 
 
 def find_row(transaction: Transaction, device_id: str) -> MirrorRow:
@@ -116,5 +119,4 @@ def stale_of_connected(transaction: Transaction) -> list[tuple[DeviceKey, str]]:
 
 def is_lid_migrated(transaction: Transaction, device_id: str) -> bool:
     """Tell whether a device's account calls people by their LIDs."""
-    query = select(DeviceRow.lid_migrated).where(DeviceRow.id == device_id)
-    return transaction.scalar(query) is True
+    return transaction.scalar(_IS_MIGRATED, {"device": device_id}) is True

@@ -15,7 +15,7 @@ from bridge.fake import Gate
 from sessions.deadline import Deadline
 from sessions.errors import DeviceBusy, DeviceError, DeviceTimeout, Overloaded
 from sessions.principals import Principal
-from tests.support.sessions import Stage, running, threads, wait_until
+from tests.support.sessions import Stage, reading, running, threads, wait_until
 
 
 def chat(number: int) -> str:
@@ -67,6 +67,20 @@ def test_a_hundred_archives_take_few_patches(stage: Stage, admin: Principal) -> 
     assert outcomes == [chat(number) for number in range(1, 100)]
     patches = stage.bridge.device(device_id).patches
     assert [len(patch) for patch in patches] == [2, 100, 98]
+
+
+def test_a_patch_asks_for_its_addresses_once(stage: Stage, admin: Principal) -> None:
+    """Fifty chats that travel together are looked up by one statement, and one for the account."""
+    device_id = stage.link(admin)
+    others = archives(stage, admin, *range(1, 51))
+    with patch_in_flight(stage, admin) as gate, reading(stage) as statements:
+        with threads(others) as outcomes:
+            wait_until(lambda: waiting(stage, admin, device_id) == 50)
+            assert not [one for one in statements if "FROM chats" in one]
+            gate.open()
+        assert outcomes == [chat(number) for number in range(1, 51)]
+        assert len([one for one in statements if "FROM chats" in one]) == 1
+        assert len([one for one in statements if "lid_migrated \nFROM devices" in one]) == 1
 
 
 def test_opposite_commands_of_one_chat_share_a_patch(stage: Stage, admin: Principal) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from sessions.chat_list import ChatQuery
 from tests.support.mirror import HOME, NOW, Feed, open_feed
-from tests.support.sessions import running
+from tests.support.sessions import reading, running
 
 MANY, WITH_LID = 10_000, 8_000
 
@@ -53,24 +51,6 @@ def conversation(index: int) -> dict[str, object]:
     return {"jid": lid(index), "last_message_at": NOW + index // 3 * 1000, **told}
 
 
-@contextmanager
-def counted(feed: Feed) -> Iterator[list[str]]:
-    """Collect the statements that read while the block runs."""
-    statements: list[str] = []
-
-    def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
-
-    database = feed.stage.service._environment.database
-    with database.read() as transaction:
-        engine = transaction.get_bind().engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 def test_no_person_twice_and_no_lid_as_a_number(feed: Feed) -> None:
     """Each of the 10,000 is there once, by his number."""
     chats = feed.page().page.items
@@ -86,7 +66,7 @@ def test_one_statement_a_page(feed: Feed, limit: int | None) -> None:
     """Whatever a page's size, its chats are one statement, beside the one for the list's state."""
     first = feed.page(ChatQuery(limit=10)).page.next
     for after in (None, first):
-        with counted(feed) as statements:
+        with reading(feed.stage) as statements:
             feed.page(ChatQuery(limit=limit, after=after))
         selects = [one for one in statements if one.startswith("SELECT")]
         assert len([one for one in selects if "FROM chats" in one or "JOIN chats" in one]) == 1

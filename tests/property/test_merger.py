@@ -10,8 +10,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sessions.app_state import MAX_MUTATIONS, Merger, Mutation, MutationRequest, Patch
-from sessions.chats import build_archive
+from sessions.addresses import Address
+from sessions.app_state import (
+    MAX_MUTATIONS,
+    Change,
+    Draft,
+    Merger,
+    Mutation,
+    MutationRequest,
+    Patch,
+)
+from sessions.chats import build_archive, build_pin
 from sessions.deadline import Deadline
 from sessions.errors import DeviceTimeout
 from sessions.times import from_milliseconds
@@ -21,14 +30,24 @@ JUNE = from_milliseconds(1_781_524_800_000)
 CHATS = [f"1555000000{number}@s.whatsapp.net" for number in range(4)]
 FAR = Deadline(1e12)
 
-COMMANDS: Mapping[str, Callable[[str], Sequence[Mutation]]] = {
-    "archive": lambda chat: build_archive(chat, archived=True, range_end=JUNE),
-    "unarchive": lambda chat: build_archive(chat, archived=False, range_end=JUNE),
-    "pin": lambda chat: (
-        Mutation("pin", chat, {"pinned": True}),
-        Mutation("archive", chat, {"archived": False}),
+# Two of the names are one person's.
+ADDRESSES = {chat: Address(jid) for chat, jid in zip(CHATS, CHATS[1:] + CHATS[-1:], strict=True)}
+
+
+def change(*types: str, build: Callable[[str], Sequence[Mutation]]) -> Change:
+    """Return a change of these types."""
+    return Change("regular_low", frozenset(types), lambda known: build(known.jid))
+
+
+CHANGES: Mapping[str, Change] = {
+    "archive": change(
+        "archive", "pin", build=lambda jid: build_archive(jid, archived=True, range_end=JUNE)
     ),
-    "unpin": lambda chat: (Mutation("pin", chat, {"pinned": False}),),
+    "unarchive": change(
+        "archive", build=lambda jid: build_archive(jid, archived=False, range_end=JUNE)
+    ),
+    "pin": change("archive", "pin", build=lambda jid: build_pin(jid, pinned=True, range_end=JUNE)),
+    "unpin": change("pin", build=lambda jid: build_pin(jid, pinned=False, range_end=JUNE)),
 }
 
 
@@ -41,15 +60,15 @@ class Merging(RuleBasedStateMachine):
         self.merger = Merger()
         self.ticks = count()
         self.waiting: list[MutationRequest] = []
-        self.flying: Patch | None = None
+        self.flying: Draft | None = None
+        self.patch = Patch([])
         self.server: dict[tuple[str, str], Mutation] = {}
         self.expected: dict[tuple[str, str], Mutation] = {}
 
-    @rule(command=st.sampled_from(sorted(COMMANDS)), chat=st.sampled_from(CHATS))
+    @rule(command=st.sampled_from(sorted(CHANGES)), chat=st.sampled_from(CHATS))
     def ask(self, command: str, chat: str) -> None:
         """A command comes."""
-        mutations = COMMANDS[command](chat)
-        request = MutationRequest(mutations, FAR, Waiter(), float(next(self.ticks)))
+        request = MutationRequest(chat, CHANGES[command], FAR, Waiter(), float(next(self.ticks)))
         self.merger.add(request)
         self.waiting.append(request)
 
@@ -68,23 +87,23 @@ class Merging(RuleBasedStateMachine):
         self.flying = self.merger.take()
         if self.flying is None:
             return
-        assert 1 <= len(self.flying.mutations) <= MAX_MUTATIONS
-        indexes = Counter(mutation.index for mutation in self.flying.mutations)
+        self.patch = self.flying.address(ADDRESSES)
+        assert 1 <= len(self.patch.mutations) <= MAX_MUTATIONS
+        indexes = Counter(mutation.index for mutation in self.patch.mutations)
         assert set(indexes.values()) == {1}
-        for one in self.flying.sets:
-            assert any(request in self.waiting for request in one.requests)
+        assert all(request in self.waiting for request in self.flying.requests)
 
     @precondition(lambda self: self.flying is not None)
     @rule()
     def accept(self) -> None:
         """The server accepts the patch."""
         assert self.flying is not None
-        patch, self.flying = self.flying, None
-        self.server.update({mutation.index: mutation for mutation in patch.mutations})
-        requests = [request for one in patch.sets for request in one.requests]
-        for request in sorted(requests, key=lambda request: request.arrived_at):
-            self.expected.update({mutation.index: mutation for mutation in request.mutations})
-        patch.settle([])
+        draft, self.flying = self.flying, None
+        self.server.update({mutation.index: mutation for mutation in self.patch.mutations})
+        for request in sorted(draft.requests, key=lambda request: request.arrived_at):
+            mutations = request.change.build(ADDRESSES[request.chat_jid])
+            self.expected.update({mutation.index: mutation for mutation in mutations})
+        self.patch.settle([])
         self.waiting = [one for one in self.waiting if not one.waiter.is_settled]
 
     @precondition(lambda self: self.flying is not None)
@@ -100,7 +119,7 @@ class Merging(RuleBasedStateMachine):
     def every_request_has_its_place(self) -> None:
         """Whoever still waits is in the merger or in flight, and is counted there."""
         if hasattr(self, "merger"):
-            flying = [r for one in self.flying.sets for r in one.requests] if self.flying else []
+            flying = self.flying.requests if self.flying else []
             on_the_way = sum(not request.waiter.is_settled for request in flying)
             assert self.merger.waiting() + on_the_way == len(self.waiting)
             assert self.merger.held() == sum(map(len, self.merger._chats.values()))

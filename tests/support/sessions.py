@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Condition
 from typing import Any
 
+from sqlalchemy import event
+
 from bridge.fake import FakeBridge
 from sessions.config import Network, ServiceConfig
 from sessions.deadline import Deadline
@@ -112,6 +114,23 @@ def running(path: Path, bridge: FakeBridge | None = None, **limits: Any) -> Iter
         yield Stage(service, bridge, path)
     finally:
         service.stop(soon())
+
+
+@contextmanager
+def reading(stage: Stage) -> Iterator[list[str]]:
+    """Collect the statements that read while the block runs; those of writers are left out."""
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    with stage.service._environment.database.read() as transaction:
+        engine = transaction.get_bind().engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @contextmanager

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from sessions.app_state import MAX_MUTATIONS, Merger, Mutation, MutationRequest, Patch
+from sessions.addresses import Address
+from sessions.app_state import (
+    MAX_MUTATIONS,
+    Change,
+    Draft,
+    Merger,
+    Mutation,
+    MutationRequest,
+    Patch,
+)
 from sessions.deadline import Deadline
 from sessions.errors import DeviceError, DeviceTimeout, ServiceError
 from sessions.waiting import Waiter
@@ -32,8 +42,15 @@ def unpin(chat: str) -> tuple[Mutation, ...]:
 
 
 def ask(merger: Merger, mutations: tuple[Mutation, ...], *, until: float = 1e12) -> MutationRequest:
-    """Add a request."""
-    request = MutationRequest(mutations, Deadline(until), Waiter(), float(next(ticks)))
+    """Add a request for these mutations, which are about the chat's address in the end."""
+    types = frozenset(mutation.type for mutation in mutations)
+    change = Change(
+        "regular_low",
+        types,
+        lambda known: [replace(mutation, chat_jid=known.jid) for mutation in mutations],
+    )
+    chat = mutations[0].chat_jid
+    request = MutationRequest(chat, change, Deadline(until), Waiter(), float(next(ticks)))
     merger.add(request)
     return request
 
@@ -54,11 +71,17 @@ def outcome(request: MutationRequest) -> type[ServiceError] | None:
     return None
 
 
-def taken(merger: Merger) -> Patch:
-    """Take a patch that must be there."""
-    patch = merger.take()
-    assert patch is not None
-    return patch
+def drafted(merger: Merger) -> Draft:
+    """Take what must be there for a patch."""
+    draft = merger.take()
+    assert draft is not None
+    return draft
+
+
+def taken(merger: Merger, **addresses: str) -> Patch:
+    """Take a patch that must be there; chats without an address are addressed as given."""
+    draft = drafted(merger)
+    return draft.address({chat: Address(addresses.get(chat, chat)) for chat in draft.chat_jids})
 
 
 def set_by(patch: Patch) -> dict[str, object]:
@@ -95,13 +118,27 @@ def test_what_a_newer_command_leaves_alone_is_sent() -> None:
     assert set_by(taken(merger)) == {"archive": {"archived": True}, "pin": {"pinned": False}}
 
 
+def test_two_names_of_one_chat_are_one_chat() -> None:
+    """No index is twice in a patch, the newest command counts, and every request gets its outcome.
+
+    Whether two JIDs are one person is known only when the patch is made.
+    """
+    merger = Merger()
+    requests = [ask(merger, one) for one in (archive("a"), unarchive("lid"), unpin("a"))]
+    patch = taken(merger, a="lid")
+    assert set_by(patch) == {"archive": {"archived": False}, "pin": {"pinned": False}}
+    assert {mutation.chat_jid for mutation in patch.mutations} == {"lid"}
+    patch.settle([0])
+    assert [outcome(request) for request in requests] == [DeviceError, DeviceError, None]
+
+
 def test_a_chat_that_is_changed_again_keeps_its_turn() -> None:
     """A chat that is changed again and again doesn't move behind the others."""
     merger = Merger()
     for chat in ("a", "b"):
         ask(merger, archive(chat))
     ask(merger, unarchive("a"))
-    assert [one.requests[0].chat_jid for one in taken(merger).sets] == ["a", "b"]
+    assert drafted(merger).chat_jids == ["a", "b"]
 
 
 def test_what_is_in_flight_is_not_merged() -> None:
@@ -151,9 +188,9 @@ def test_a_patch_runs_to_the_latest_deadline() -> None:
     """It may take as long as anybody waits, and it is as old as its oldest request."""
     merger = Merger()
     requests = [ask(merger, archive(chat), until=at) for chat, at in (("a", 5), ("b", 9), ("c", 7))]
-    patch = taken(merger)
-    assert patch.deadline == Deadline(9)
-    assert patch.arrived_at == requests[0].arrived_at
+    draft = drafted(merger)
+    assert draft.deadline == Deadline(9)
+    assert draft.arrived_at == requests[0].arrived_at
 
 
 @pytest.mark.parametrize("position", [2, 3])
@@ -177,7 +214,7 @@ def test_a_failed_patch_fails_everybody_apart() -> None:
     """Each request gets an error of its own to raise."""
     merger = Merger()
     requests = [ask(merger, archive(chat)) for chat in "aab"]
-    taken(merger).fail(DeviceError)
+    drafted(merger).fail(DeviceError)
     errors = []
     for request in requests:
         with pytest.raises(DeviceError) as raised:

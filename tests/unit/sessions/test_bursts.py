@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sessions.app_state import Merger, Mutation, MutationRequest, Patch
+from sessions.app_state import Change, Draft, Merger, MutationRequest
 from sessions.bursts import MOST_SECONDS, QUIET_SECONDS, Burst
 from sessions.lane import Lane
 from sessions.waiting import Waiter
@@ -23,7 +23,7 @@ class World:
         self.tasks: list[Callable[[], None]] = []
         self.patches: list[list[str]] = []
         self.during: list[str] = []
-        self.lane: Lane[MutationRequest, Patch] = Lane(
+        self.lane: Lane[MutationRequest, Draft] = Lane(
             Merger(),
             self.send,
             schedule=self.tasks.append,
@@ -41,16 +41,17 @@ class World:
 
     def ask(self, chat: str) -> None:
         """Submit a request."""
-        mutation = Mutation("pin", chat, {"pinned": True})
-        self.lane.submit(MutationRequest([mutation], soon(), Waiter(), self.now))
+        change = Change("regular_low", frozenset({"pin"}), lambda _: ())
+        self.lane.submit(MutationRequest(chat, change, soon(), Waiter(), self.now))
 
-    def send(self, patch: Patch) -> None:
+    def send(self, draft: Draft) -> None:
         """Accept a patch, during which the next requests come."""
-        self.patches.append([mutation.chat_jid for mutation in patch.mutations])
+        self.patches.append(draft.chat_jids)
         for chat in self.during:
             self.ask(chat)
         self.during = []
-        patch.settle([])
+        for request in draft.requests:
+            request.waiter.succeed(None)
 
     def run(self) -> None:
         """Run what was scheduled, and what that schedules."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bridge.errors import BridgeCode
 from sessions.addresses import Address
+from sessions.addressing import MirrorAddresses
 from sessions.chats import build_archive
 from sessions.errors import (
     AppStateBroken,
@@ -23,6 +25,7 @@ from sessions.errors import (
     ServiceError,
 )
 from sessions.principals import Principal
+from sessions.states import DeviceKey
 from sessions.times import to_milliseconds, utc_now
 from tests.support.sessions import Stage, soon
 
@@ -39,6 +42,15 @@ def admin(stage: Stage) -> Principal:
 def sent(stage: Stage) -> list[Any]:
     """Return the params of what was sent."""
     return [call.params for call in stage.bridge.calls_of("app_state.apply")]
+
+
+def address(monkeypatch: pytest.MonkeyPatch, known: Address) -> None:
+    """Let every chat have an address."""
+
+    def look_up(_: MirrorAddresses, __: DeviceKey, jids: Sequence[str]) -> Sequence[Address]:
+        return [known for _ in jids]
+
+    monkeypatch.setattr(MirrorAddresses, "__call__", look_up)
 
 
 def test_archiving_also_unpins() -> None:
@@ -90,7 +102,7 @@ def test_the_range_ends_after_the_newest_message(
     stage.link(admin)
     ahead = utc_now() + timedelta(hours=1)
     known = Address("200000000000042@lid", newest_message_at=ahead)
-    monkeypatch.setattr(stage.service.chats, "_book", lambda _device, _jids: [known])
+    address(monkeypatch, known)
     assert stage.archive(admin, CHAT) == CHAT
     archive = sent(stage)[0]["mutations"][0]
     assert archive["chat_jid"] == known.jid
@@ -103,7 +115,7 @@ def test_a_known_message_of_the_past_changes_nothing(
     """The range ends now, for there may be newer ones."""
     stage.link(admin)
     known = Address(CHAT, newest_message_at=JUNE - timedelta(days=999))
-    monkeypatch.setattr(stage.service.chats, "_book", lambda _device, _jids: [known])
+    address(monkeypatch, known)
     before = to_milliseconds(utc_now())
     stage.archive(admin, CHAT)
     assert sent(stage)[0]["mutations"][0]["range_at"] >= before
