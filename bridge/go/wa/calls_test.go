@@ -233,6 +233,29 @@ func TestUnkeptOfferComesAgain(t *testing.T) {
 	r.sim.Until("the offer is acknowledged", func() bool { return len(r.call(id).Acks) == 1 })
 }
 
+// While the event queue is full an offer is not acknowledged, however often it comes; when there is room it
+// is reported.
+func TestOfferWaitsForRoom(t *testing.T) {
+	r := newRung(t, func(config *Config) { config.SpoolLimit, config.Timing.QueueFull = 50, time.Millisecond })
+	s, err := r.bridge.session(within(t), r.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		s.tenant.record(r.key.DeviceID, "events.gap", map[string]any{"reason": "a test"})
+	}
+	id := r.ring(sim.CallSpec{From: user(t, caller)})
+	for range 2 {
+		r.phone.WaitOffline(r.number)
+		r.phone.WaitOnline(r.number)
+	}
+	if acks := r.call(id).Acks; len(acks) != 0 {
+		t.Errorf("%v have acknowledged the offer", acks)
+	}
+	r.awaitOffer(id)
+	r.sim.Until("the offer is acknowledged", func() bool { return len(r.call(id).Acks) == 1 })
+}
+
 // The stanza of a refusal is this one, attribute for attribute.
 func TestRejectStanza(t *testing.T) {
 	own := types.NewJID("15550000001", types.DefaultUserServer)

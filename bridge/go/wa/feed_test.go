@@ -343,12 +343,15 @@ func TestContentReachesNoFile(t *testing.T) {
 	config := simulatedConfig(t, simulator)
 	reader, key, _ := linkFor(t, config, phone)
 	reader.collect(ends(2))
+	linkDevice(t, reader.bridge, newKey(t, reader.bridge), phone)
+	reader.collect(ends(2))
 	from := user(t, "15550002222@s.whatsapp.net")
 	simulator.Fault(faults.Rule{Action: "retry", Times: 1})
 	if _, err := reader.bridge.SendText(within(t), key, from, "3EB0000000000001", sim.Canary); err != nil {
 		t.Fatal(err)
 	}
 	simulator.Until("the text was read", func() bool { return len(phone.Texts()) == 1 })
+	reader.awaitTime("3EB0000000000001")
 	receive(t, phone, sim.Inbound{From: from})
 	reader.awaitTime(receive(t, phone, sim.Inbound{From: from, Kind: "reaction"}))
 	files := 0
