@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"wuts/wa/engine"
 )
 
 // SetPresence says whether the account's owner is there, under the account's push name.
@@ -12,7 +14,14 @@ func (b *Bridge) SetPresence(ctx context.Context, key DeviceKey, state types.Pre
 	if err != nil {
 		return err
 	}
-	return fromSending(l.client.SendPresence(ctx, state))
+	name, err := ask(ctx, l.session, func() (string, error) { return l.pushName, nil })
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return ErrNoPushName
+	}
+	return fromSending(engine.SendPresence(ctx, l.client, state, name))
 }
 
 // SubscribePresence asks to be told when a user comes and goes.

@@ -70,8 +70,6 @@ func fromSending(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrNobody), errors.Is(err, ErrStorage), errors.As(err, &database):
 		return err
-	case errors.Is(err, whatsmeow.ErrNoPushName):
-		return ErrNoPushName
 	case errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, socket.ErrSocketClosed),
 		errors.Is(err, whatsmeow.ErrNotLoggedIn):
 		return ErrDeviceNotConnected

@@ -121,6 +121,22 @@ func (w clientWire) Dispatch(
 	}
 }
 
+// SendPresence does what whatsmeow's own does, under a name that is given: whatsmeow's is read there without
+// regard for who writes it.
+func SendPresence(
+	ctx context.Context, client *whatsmeow.Client, state types.Presence, name string,
+) error {
+	internals := client.DangerousInternals()
+	isAvailable := state == types.PresenceAvailable
+	if isAvailable {
+		internals.SendUnifiedSession()
+	}
+	client.SetForceActiveDeliveryReceipts(isAvailable)
+	return internals.SendNode(ctx, waBinary.Node{
+		Tag: "presence", Attrs: waBinary.Attrs{"type": string(state), "name": name},
+	})
+}
+
 // SendAcknowledged sends a stanza that has an id, and waits for the server to acknowledge it. Reports false
 // if that did not come in time, or was an error.
 func SendAcknowledged(
