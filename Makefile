@@ -18,6 +18,7 @@ LIBRARY := bridge/libwabridge.so
 BINDING := bridge/_wabridge.abi3.so
 WASIM := $(BUILD)/wasim
 WASEED := $(BUILD)/waseed
+WAPLAIN := $(BUILD)/waplain
 STATICCHECK := $(BUILD)/staticcheck
 BAILEYS := tests/baileys/node_modules/.package-lock.json
 
@@ -78,8 +79,10 @@ soak: $(BINDING) $(WASIM) ## Let everything go wrong for SECONDS (180), by SEED 
 
 $(WASEED): $(LIBRARY_SOURCES) $(WASIM_SOURCES) $(wildcard bridge/go/cmd/waseed/*.go) $(GO_MODULE) | $(GO_TOOL)
 	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/waseed
-bench: $(BINDING) $(WASIM) $(WASEED) ## Measure archives and restarts beside a bare route; BENCH="--json" and others
-	@$(PY) -m tests.bench --waseed $(WASEED) $(BENCH)
+$(WAPLAIN): $(wildcard bridge/go/cmd/waplain/*.go) $(GO_MODULE) | $(GO_TOOL)
+	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/waplain
+bench: $(BINDING) $(WASIM) $(WASEED) $(WAPLAIN) ## Measure beside plain whatsmeow and a bare route; BENCH="--quick", "--only lists", "--json"
+	@$(PY) -m tests.bench --binaries $(BUILD) $(BENCH)
 
 $(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
 	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error

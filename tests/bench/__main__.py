@@ -4,80 +4,98 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
+import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.bench.archives import Row, measure_archives
-from tests.bench.batches import BatchRow, measure_batches
-from tests.bench.restore import Restored, measure_restore
+from tests.bench.archives import describe_archives, measure_archives
+from tests.bench.batches import describe_batches, measure_batches
+from tests.bench.comparison import compare
+from tests.bench.devices import describe_devices, measure_devices
+from tests.bench.lists import describe_lists, measure_lists
+from tests.bench.plain import describe_plain, measure_plain
+from tests.bench.plan import Plan, build_plan
+from tests.bench.restore import describe_restore, measure_restore
+from tests.bench.threads import describe_threads, measure_threads
 
-MEANING = """
-Archives: each connection sends one archive after the other on one device, and each answer means
-that the server has accepted it. The yardstick is a bare Flask-smorest route that sleeps one round
-trip, with the same server settings. A ratio of 1 says: nothing lost to the bare framework. With
-several connections archives share patches (archives a patch), with one they can't: there the ratio
-shows what a request costs beyond its round trip. Generator and simulator run on the same machine.
-"""
-HEAD = "  trip  conns   archives/s   p50 ms   p99 ms |   bare/s   p50 ms   p99 ms |  ratio  a patch"
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the benchmark: it gets a folder and the plan, and its result becomes lines."""
+
+    measure: Callable[[Path, Plan], Any]
+    describe: Callable[[Any], Sequence[str]]
+
+
+SECTIONS: Mapping[str, Section] = {
+    "archives": Section(measure_archives, describe_archives),
+    "batches": Section(measure_batches, describe_batches),
+    "plain": Section(measure_plain, describe_plain),
+    "devices": Section(measure_devices, describe_devices),
+    "threads": Section(measure_threads, describe_threads),
+    "lists": Section(measure_lists, describe_lists),
+    "restore": Section(measure_restore, describe_restore),
+}
 
 
 def main() -> None:
     """Read the arguments, measure, print."""
+    arguments = read_arguments()
+    plan = build_plan(
+        is_quick=arguments.quick,
+        seconds=arguments.seconds,
+        devices=arguments.devices,
+        binaries=arguments.binaries,
+    )
+    results = measure_all(arguments.only or list(SECTIONS), plan)
+    if arguments.json:
+        machine = {"processors": os.cpu_count(), "python": platform.python_version()}
+        shown = {name: to_json(result) for name, result in results.items()}
+        print(json.dumps({"machine": machine, **shown, "comparison": compare(results)}, indent=2))
+    else:
+        print("\n".join(describe(results)))
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a report")
-    parser.add_argument("--seconds", type=float, default=5, help="length of each measurement")
-    parser.add_argument("--devices", type=int, default=500, help="devices to restore; 0: none")
-    parser.add_argument("--waseed", type=Path, default=Path(".build/waseed"), help="the seeder")
-    arguments = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="a short look, not for comparison")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections alone")
+    parser.add_argument("--seconds", type=float, default=4, help="length of each measurement")
+    parser.add_argument("--devices", type=int, default=500, help="devices to restore")
+    parser.add_argument("--binaries", type=Path, default=Path(".build"), help="where waseed is")
+    return parser.parse_args()
+
+
+def measure_all(names: Sequence[str], plan: Plan) -> dict[str, Any]:
+    """Measure section after section; which one it is, is told on the standard error."""
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="wuts-bench-") as folder:
-        rows = measure_archives(Path(folder) / "archives", seconds=arguments.seconds)
-        batches = measure_batches(Path(folder) / "batches", seconds=arguments.seconds)
-        restored = None
-        if arguments.devices:
-            restored = measure_restore(
-                Path(folder) / "restore", waseed=arguments.waseed, devices=arguments.devices
-            )
-    if arguments.json:
-        shown = {
-            "archives": [asdict(row) for row in rows],
-            "batches": [asdict(batch) for batch in batches],
-            "restore": restored and asdict(restored),
-        }
-        print(json.dumps(shown, indent=2))
-    else:
-        print(describe(rows, batches, restored))
+        for name in names:
+            print(f"measuring {name}", file=sys.stderr)
+            place = Path(folder) / name
+            place.mkdir()
+            results[name] = SECTIONS[name].measure(place, plan)
+    return results
 
 
-def describe(rows: Sequence[Row], batches: Sequence[BatchRow], restored: Restored | None) -> str:
+def to_json(result: Any) -> Any:
+    """Return the rows of a section, or its one result."""
+    return [asdict(row) for row in result] if isinstance(result, list) else asdict(result)
+
+
+def describe(results: Mapping[str, Any]) -> list[str]:
     """Write the report."""
-    lines = [MEANING, HEAD, *(describe_row(row) for row in rows), ""]
-    lines += [
-        f"Batches of 500 chats, one after the other, at {batch.round_trip_ms} ms:"
-        f" {batch.archives_per_second} archives/s, p50 {batch.p50_ms} ms, {batch.failed} failed."
-        for batch in batches
-    ]
-    if restored is not None:
-        lines += [
-            "",
-            f"Restart: {restored.devices} devices back in {restored.again_seconds} s"
-            f" ({restored.first_seconds} s the first time, with a full synchronisation of each);",
-            f"{restored.memory_per_device_kb} kB of memory a device beyond an empty service,"
-            f" {restored.threads} threads, {restored.goroutines} goroutines.",
-        ]
-    return "\n".join(lines)
-
-
-def describe_row(row: Row) -> str:
-    """Write one line of the table, and what was not answered 200."""
-    wuts, bare = row.wuts, row.bare
-    others = f"   not 200: {wuts.others} {bare.others}" if wuts.others or bare.others else ""
-    return (
-        f"{row.round_trip_ms:6} {row.connections:6} {wuts.per_second:12} {wuts.p50_ms:8}"
-        f" {wuts.p99_ms:8} | {bare.per_second:8} {bare.p50_ms:8} {bare.p99_ms:8} |"
-        f" {row.ratio:6} {row.archives_per_patch:8}{others}"
-    )
+    lines = [f"{os.cpu_count()} processors, Python {platform.python_version()}.", ""]
+    for name, result in results.items():
+        lines += [name.upper(), *SECTIONS[name].describe(result), ""]
+    return lines + [f"{what}: {value}" for what, value in compare(results).items()]
 
 
 if __name__ == "__main__":

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.bare import running_bare
-from tests.bench.load import Measured, Orders, measure
+from tests.bench.bare import THREADS, running_bare
+from tests.bench.load import Measured, Orders, measure, warm_up
+from tests.bench.plan import Plan
 from tests.support.service import Caller, running_service
 from tests.support.simulator import running_simulator
 
-ROUND_TRIPS_MS = (0, 50, 150)
-CONNECTIONS = (1, 64, 128)
-SETTINGS = {"WUTS_COMMAND_SLOTS": "128", "WUTS_POLL_SLOTS": "16"}
+MEANING = """Each connection sends one archive after the other on one device, and each answer means
+that the server has accepted it. The yardstick is a bare Flask-smorest route that sleeps one round
+trip, with the same server settings. A ratio of 1 says: nothing lost to the bare framework. With
+several connections archives share patches (archives a patch), with one they can't: there the ratio
+shows what a request costs beyond its round trip."""
+HEAD = "  trip  conns   archives/s   p50 ms   p99 ms |   bare/s   p50 ms   p99 ms |  ratio  a patch"
+POLLS = 16
+SETTINGS = {
+    "WUTS_THREADS": str(THREADS),
+    "WUTS_COMMAND_SLOTS": str(THREADS - POLLS - 1),
+    "WUTS_POLL_SLOTS": str(POLLS),
+}
 """A slot for each connection, so that nothing is refused: what is measured is the work."""
 
 
@@ -30,9 +40,8 @@ class Row:
     archives_per_patch: float
 
 
-def measure_archives(folder: Path, *, seconds: float) -> list[Row]:
+def measure_archives(folder: Path, plan: Plan) -> list[Row]:
     """Measure every combination."""
-    folder.mkdir(parents=True)
     with (
         running_simulator(folder) as simulator,
         running_service(folder, simulator, **SETTINGS) as service,
@@ -40,26 +49,28 @@ def measure_archives(folder: Path, *, seconds: float) -> list[Row]:
         caller = service.register().link(simulator.add_phone())
         return [
             row
-            for round_trip_ms in ROUND_TRIPS_MS
-            for row in measure_round_trip(folder, caller, round_trip_ms, seconds=seconds)
+            for round_trip_ms in plan.round_trips_ms
+            for row in measure_round_trip(folder, caller, round_trip_ms, plan=plan)
         ]
 
 
 def measure_round_trip(
-    folder: Path, caller: Caller, round_trip_ms: int, *, seconds: float
+    folder: Path, caller: Caller, round_trip_ms: int, *, plan: Plan
 ) -> Sequence[Row]:
     """Measure with one round trip; the service and the yardstick never at once."""
     phone = caller.phone
     assert phone is not None
-    if round_trip_ms:
-        phone.fault(direction="both", action="delay", ms=round_trip_ms // 2)
+    phone.simulator.delay(round_trip_ms)
     rows: list[Row] = []
     with running_bare(folder, wait_ms=round_trip_ms) as port:
-        for connections in CONNECTIONS:
+        warm_up(port)
+        warm_up(caller.service.port, [caller.token])
+        for connections in plan.connections:
             before = phone.version()
-            wuts = measure(Orders(caller.service.port, connections, seconds, caller.token))
+            orders = Orders(caller.service.port, connections, plan.seconds, [caller.token])
+            wuts = measure(orders)
             patches = phone.version() - before
-            bare = measure(Orders(port, connections, seconds))
+            bare = measure(Orders(port, connections, plan.seconds))
             rows.append(
                 Row(
                     round_trip_ms,
@@ -68,8 +79,22 @@ def measure_round_trip(
                     bare,
                     ratio=round(wuts.per_second / max(bare.per_second, 0.1), 2),
                     patches=patches,
-                    archives_per_patch=round(wuts.per_second * seconds / max(patches, 1), 1),
+                    archives_per_patch=round(wuts.per_second * plan.seconds / max(patches, 1), 1),
                 )
             )
-    phone.simulator.delete("/v1/faults")
     return rows
+
+
+def describe_archives(rows: Sequence[Row]) -> list[str]:
+    """Write the table, and what was not answered 200."""
+    return [MEANING, HEAD, *(_describe(row) for row in rows)]
+
+
+def _describe(row: Row) -> str:
+    wuts, bare = row.wuts, row.bare
+    others = f"   not 200: {wuts.others} {bare.others}" if wuts.others or bare.others else ""
+    return (
+        f"{row.round_trip_ms:6} {row.connections:6} {wuts.per_second:12} {wuts.p50_ms:8}"
+        f" {wuts.p99_ms:8} | {bare.per_second:8} {bare.p50_ms:8} {bare.p99_ms:8} |"
+        f" {row.ratio:6} {row.archives_per_patch:8}{others}"
+    )

@@ -23,7 +23,7 @@ from app.processes import Child, wait_for
 from tests.support.service import free_port
 
 WAIT = "BENCH_WAIT_MS"
-THREADS = 160
+THREADS = 320
 KEEP_ALIVE_SECONDS = 5
 
 

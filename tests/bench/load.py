@@ -12,24 +12,29 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 READ_LIMIT = 1 << 16
 PAUSE_SECONDS = 0.05
+WARM_CONNECTIONS, WARM_SECONDS = 64, 1.0
 CHATS = 40
 """How many chats each connection archives in turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Whom to ask, by how many connections, for how many seconds."""
+    """Whom to ask, by how many connections, for how many seconds.
+
+    The connections take the tokens in turn, of which each is of a user with one device.
+    """
 
     port: int
     connections: int
     seconds: float
-    token: str = ""
+    tokens: Sequence[str] = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ def measure(orders: Orders) -> Measured:
     return Measured(**json.loads(done.stdout))
 
 
+def warm_up(port: int, tokens: Sequence[str] = ("",)) -> None:
+    """Ask for a moment, so that what is measured next is no start."""
+    measure(Orders(port, WARM_CONNECTIONS, WARM_SECONDS, tokens))
+
+
 async def ask(
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes
 ) -> tuple[int, bool]:
@@ -73,8 +83,9 @@ async def ask(
 def requests_of(orders: Orders, connection: int) -> list[bytes]:
     """Return what a connection asks, again and again."""
     body = b'{"archived": true}'
+    token = orders.tokens[connection % len(orders.tokens)]
     head = (
-        f"Host: 127.0.0.1\r\nAuthorization: Bearer {orders.token}\r\n"
+        f"Host: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     jids = (f"1555{connection:03}{number:04}%40s.whatsapp.net" for number in range(CHATS))
@@ -125,7 +136,7 @@ async def run(orders: Orders) -> Measured:
     )
 
 
-def quantile(seconds: list[float], share: float) -> float:
+def quantile(seconds: Sequence[float], share: float) -> float:
     """Return the time in milliseconds within which this share of the sorted answers came."""
     if not seconds:
         return 0.0

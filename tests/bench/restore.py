@@ -7,7 +7,7 @@ import re
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,19 @@ from app.processes import wait_for
 from sessions.config import Network
 from sessions.data_directory import DataDirectory
 from sessions.store.models import MetaRow, SpoolMarkRow
-from tests.soak.resources import Resources, worker_of
-from tests.support.service import Service, running_service
+from tests.bench.plan import Plan
+from tests.soak.resources import Resources
+from tests.support.service import Service, free_port, running_service
 from tests.support.sessions import running
 from tests.support.simulator import running_simulator
 
 EACH = 50
 """Devices of a tenant."""
 METRICS_TOKEN = "the-token-of-the-benchmark-0123456789"
+METRICS = {"WUTS_METRICS_TOKEN": METRICS_TOKEN}
 NOWHERE = Network.simulator("127.0.0.1:1", "00" * 32)
 LONGEST_SECONDS = 300
 CONNECTED = re.compile(r'^wuts_devices\{status="connected"\} ([0-9.]+)$', re.MULTILINE)
-GOROUTINES = re.compile(r"^wuts_bridge_goroutines ([0-9.]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +44,58 @@ class Restored:
     goroutines: int
 
 
-def measure_restore(folder: Path, *, waseed: Path, devices: int) -> Restored:
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """Devices that are linked: the key of the simulator that knows them, and a token a tenant."""
+
+    root_key: str
+    tokens: Sequence[str]
+
+
+def measure_restore(folder: Path, plan: Plan) -> Restored:
     """Seed devices, start the service with none and with all of them, and once more."""
-    folder.mkdir(parents=True)
-    state = folder / "phones.json"
-    root_key = seed(folder / "data", state, waseed=waseed, devices=devices)
+    state, devices = folder / "phones.json", plan.devices
+    seeded = seed(folder / "data", state, waseed=plan.waseed, devices=devices, each=EACH)
     empty = folder / "empty"
     empty.mkdir()
     with (
         running_simulator(folder, source=state) as simulator,
-        running_service(empty, simulator) as nobody,
+        running_service(empty, simulator, **managed()) as nobody,
     ):
-        assert simulator.root_key == root_key
-        idle = resources_of(nobody)
-        with running_service(
-            folder, simulator, start=False, WUTS_METRICS_TOKEN=METRICS_TOKEN
-        ) as service:
+        assert simulator.root_key == seeded.root_key
+        idle = Resources.of(nobody)
+        settings = {**METRICS, **managed()}
+        with running_service(folder, simulator, start=False, **settings) as service:
             first = timed(service.start, service, devices)
             again = timed(service.restart, service, devices)
-            busy = resources_of(service)
-            goroutines = int(read_metric(service, GOROUTINES))
+            busy = Resources.of(service)
     memory = (busy.memory_kb - idle.memory_kb) / devices
-    return Restored(devices, first, again, round(memory, 1), busy.threads, goroutines)
+    return Restored(
+        devices, first, again, round(memory, 1), threads=busy.threads, goroutines=busy.goroutines
+    )
 
 
-def seed(data: Path, state: Path, *, waseed: Path, devices: int) -> str:
-    """Make the rows over the stand-in bridge, then the keys and the phones; returns the root key.
+def managed() -> dict[str, str]:
+    """Return the setting of a management listener."""
+    return {"WUTS_MANAGEMENT_BIND": f"127.0.0.1:{free_port()}"}
+
+
+def seed(data: Path, state: Path, *, waseed: Path, devices: int, each: int) -> Seeded:
+    """Make the rows over the stand-in bridge, `each` a tenant, then the keys and the phones.
 
     The data then forgets whose it is, because the simulator's key exists only once the phones do,
     and what the stand-in has told, because the real bridge begins to count anew.
     """
     DataDirectory(data).prepare()
     plan: list[dict[str, str]] = []
-    limits = {"devices_per_user": EACH, "devices_per_tenant": EACH, "network": NOWHERE}
+    tokens: list[str] = []
+    limits = {"devices_per_user": each, "devices_per_tenant": each, "network": NOWHERE}
     with running(data, **limits) as stage:
         while len(plan) < devices:
-            principal = stage.register()
-            for _ in range(min(EACH, devices - len(plan))):
+            name = f"Tenant {len(tokens)}"
+            tokens.append(stage.service.tenants.register(name, "admin@example.com").token)
+            principal = stage.service.tokens.authenticate(tokens[-1])
+            for _ in range(min(each, devices - len(plan))):
                 device_id = stage.link(principal)
                 plan.append({"tenant_id": principal.tenant_id, "device_id": device_id})
     with closing(sqlite3.connect(data / "wuts.db")) as connection, connection:
@@ -89,20 +105,25 @@ def seed(data: Path, state: Path, *, waseed: Path, devices: int) -> str:
     done = subprocess.run(
         command, input=json.dumps(plan), text=True, capture_output=True, check=True
     )
-    return str(json.loads(done.stdout)["root_key"])
+    return Seeded(str(json.loads(done.stdout)["root_key"]), tokens)
 
 
 def timed(start: Callable[[], None], service: Service, devices: int) -> float:
     """Start, and wait until every device is connected; returns the seconds that the return took."""
     began = time.monotonic()
     start()
+    wait_connected(service, devices)
+    return round(time.monotonic() - began, 1)
+
+
+def wait_connected(service: Service, devices: int) -> None:
+    """Wait until so many devices are connected; the service has the settings METRICS."""
     wait_for(
         lambda: read_metric(service, CONNECTED) >= devices,
         seconds=LONGEST_SECONDS,
         what=f"the return of {devices} devices",
         child=service.child,
     )
-    return round(time.monotonic() - began, 1)
 
 
 def read_metric(service: Service, pattern: re.Pattern[str]) -> float:
@@ -112,6 +133,11 @@ def read_metric(service: Service, pattern: re.Pattern[str]) -> float:
     return float(found[1]) if found else 0.0
 
 
-def resources_of(service: Service) -> Resources:
-    """Look at what the worker holds."""
-    return Resources.of(worker_of(service.child.process.pid))
+def describe_restore(done: Restored) -> list[str]:
+    """Write the figures."""
+    return [
+        f"{done.devices} devices are back in {done.again_seconds} s"
+        f" ({done.first_seconds} s the first time, with a full synchronisation of each);",
+        f"{done.memory_per_device_kb} kB of memory a device beyond an empty service,"
+        f" {done.threads} threads, {done.goroutines} goroutines.",
+    ]

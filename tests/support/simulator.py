@@ -116,6 +116,13 @@ class Simulator:
         """Delete on the control API."""
         self.control.delete(path).raise_for_status()
 
+    def delay(self, round_trip_ms: int) -> None:
+        """Let every stanza take half of a round trip from now on; drops all other faults."""
+        self.delete("/v1/faults")
+        if round_trip_ms:
+            rule = {"direction": "both", "action": "delay", "ms": round_trip_ms // 2}
+            self.post("/v1/faults", rule)
+
     def add_phone(self, *, contacts: Sequence[Mapping[str, str]] = (), **knobs: Any) -> Phone:
         """Make an account with a number of its own."""
         pn = str(next(_numbers))
