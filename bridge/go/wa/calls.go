@@ -2,6 +2,7 @@ package wa
 
 import (
 	"context"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -40,16 +41,35 @@ func (l *link) handleCall(raw any) bool {
 	case *events.CallOfferNotice:
 		return l.offered(event.BasicCallMeta, event.Data, event.Media == "video", true)
 	case *events.CallAccept:
-		return l.keepCall("call.accept", buildCall(event.BasicCallMeta, ""))
+		return l.wentOn("call.accept", event.BasicCallMeta, "")
 	case *events.CallReject:
-		return l.keepCall("call.reject", buildCall(event.BasicCallMeta, ""))
+		return l.wentOn("call.reject", event.BasicCallMeta, "")
 	case *events.CallTerminate:
-		return l.keepCall("call.terminate", buildCall(event.BasicCallMeta, event.Reason))
+		return l.wentOn("call.terminate", event.BasicCallMeta, event.Reason)
 	}
 	return true
 }
 
+// completed fills in what a stanza may leave out. Reports false if it is not known what call it is about.
+func completed(meta types.BasicCallMeta) (types.BasicCallMeta, bool) {
+	if meta.CallCreator.IsEmpty() {
+		meta.CallCreator = meta.From
+	}
+	if meta.Timestamp.IsZero() {
+		meta.Timestamp = time.Now()
+	}
+	return meta, meta.CallID != "" && !meta.From.IsEmpty()
+}
+
 func (l *link) offered(meta types.BasicCallMeta, data *waBinary.Node, isVideo, isNotice bool) bool {
+	meta, isKnown := completed(meta)
+	if !isKnown {
+		return true
+	}
+	return l.keepCall("call.offer", buildOffer(meta, data, isVideo, isNotice))
+}
+
+func buildOffer(meta types.BasicCallMeta, data *waBinary.Node, isVideo, isNotice bool) callOfferData {
 	offer := callOfferData{
 		CallID: meta.CallID, From: meta.From.String(), Creator: meta.CallCreator.String(), Media: "audio",
 		Notice: isNotice, OfferedAt: meta.Timestamp.UnixMilli(), Offline: isOffline(data),
@@ -68,13 +88,17 @@ func (l *link) offered(meta types.BasicCallMeta, data *waBinary.Node, isVideo, i
 			offer.CallerLID = jid.ToNonAD().String()
 		}
 	}
-	return l.keepCall("call.offer", offer)
+	return offer
 }
 
-func buildCall(meta types.BasicCallMeta, reason string) callData {
-	return callData{
-		CallID: meta.CallID, From: meta.From.String(), Creator: meta.CallCreator.String(), Reason: reason,
+func (l *link) wentOn(kind string, meta types.BasicCallMeta, reason string) bool {
+	meta, isKnown := completed(meta)
+	if !isKnown {
+		return true
 	}
+	return l.keepCall(kind, callData{
+		CallID: meta.CallID, From: meta.From.String(), Creator: meta.CallCreator.String(), Reason: reason,
+	})
 }
 
 // keepCall spools an event of a call. whatsmeow acknowledges a call's stanza whatever became of its event;

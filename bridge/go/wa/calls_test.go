@@ -130,6 +130,21 @@ func TestOffersAreReported(t *testing.T) {
 	}
 }
 
+// A stanza without a creator or a time is about a call of who sent it, now; one that names no call or nobody is
+// about none.
+func TestOddStanzasOfCalls(t *testing.T) {
+	from := user(t, caller)
+	meta, isKnown := completed(types.BasicCallMeta{CallID: "CA11", From: from})
+	if !isKnown || meta.CallCreator != from || time.Since(meta.Timestamp) > patience {
+		t.Errorf("%+v", meta)
+	}
+	for _, odd := range []types.BasicCallMeta{{From: from}, {CallID: "CA11", CallCreator: from}} {
+		if _, isKnown := completed(odd); isKnown {
+			t.Errorf("%+v names a call", odd)
+		}
+	}
+}
+
 // What becomes of a call is reported with its reason; what devices arrange between them is not.
 func TestEndsOfCallsAreReported(t *testing.T) {
 	r := newRung(t, nil)
