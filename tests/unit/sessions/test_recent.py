@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
+from threading import Event
 
 import pytest
 
@@ -11,7 +13,7 @@ from sessions import recent
 from sessions.errors import DeviceNotFound, DeviceRequired, Unauthorized
 from sessions.principals import Role
 from sessions.recent import Recent
-from tests.support.sessions import Stage, soon
+from tests.support.sessions import SECONDS, Stage, soon, threads
 
 CHAT = "15550001111@s.whatsapp.net"
 
@@ -72,6 +74,39 @@ def test_an_error_is_not_kept(world: World) -> None:
     with pytest.raises(Unauthorized):
         world.get(read=fail)
     assert world.get() == 1
+
+
+def test_one_reads_for_all_who_want_it_at_once(world: World) -> None:
+    """The others wait for what the first one reads."""
+    reading, go_on = Event(), Event()
+
+    def read() -> int:
+        reading.set()
+        assert go_on.wait(SECONDS)
+        return 7
+
+    with threads([partial(world.get, read=read)]) as first:
+        assert reading.wait(SECONDS)
+        with threads([world.get] * 3) as others:
+            go_on.set()
+    assert (first, others) == ([7], [7, 7, 7])
+
+
+def test_who_waits_for_a_reading_that_fails_reads_himself(world: World) -> None:
+    """Its error is the reader's alone."""
+    reading, go_on = Event(), Event()
+
+    def fail() -> int:
+        reading.set()
+        assert go_on.wait(SECONDS)
+        raise Unauthorized
+
+    with threads([partial(world.get, read=fail)]) as first:
+        assert reading.wait(SECONDS)
+        with threads([world.get]) as other:
+            go_on.set()
+    assert isinstance(first[0], Unauthorized)
+    assert other == [1]
 
 
 def test_there_is_a_bound(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
