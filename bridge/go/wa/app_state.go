@@ -130,7 +130,7 @@ func (l *link) onChange(change engine.Change) {
 		}
 		data.Value = value
 	}
-	l.enqueue("app_state.change", data)
+	l.enqueue("app_state.change", data, !change.Last)
 }
 
 // collectionStates is the last known state of each collection. mu guards them; nothing blocks under it.
@@ -180,12 +180,12 @@ func (l *link) onStatus(status engine.Status) {
 	l.collections.set(status)
 	l.enqueue("app_state.status", collectionData{
 		string(status.Name), status.Version, string(status.State), status.Loaded,
-	})
+	}, false)
 }
 
 // enqueue waits for room in the event queue. If none comes the session disconnects and the loss is
 // itself an event; until there is room again nothing more is waited for.
-func (l *link) enqueue(kind string, data any) {
+func (l *link) enqueue(kind string, data any, more bool) {
 	s := l.session
 	event, err := s.tenant.newEvent(s.deviceID, kind, data)
 	if err != nil {
@@ -197,7 +197,7 @@ func (l *link) enqueue(kind string, data any) {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, wait)
 	defer cancel()
-	switch err := s.tenant.queue.put(ctx, event); {
+	switch err := s.tenant.queue.put(ctx, event, more); {
 	case err == nil:
 		l.overflow.Store(false)
 	case errors.Is(err, errQueueFull) && l.ctx.Err() == nil && !l.overflow.Swap(true):

@@ -76,6 +76,8 @@ func (l *link) install() {
 	s := l.session
 	l.device.Container = deviceContainer{l}
 	l.device.MsgSecrets = noSecrets{}
+	// The mirror keeps the settings of chats. Nobody reads this copy, and it costs a write each mutation.
+	l.device.ChatSettings = nil
 	l.engine = engine.New(engine.Options{
 		Device:   l.device,
 		DB:       s.tenant.store.db,

@@ -54,10 +54,11 @@ func newQueue(limit int, release func([]Event)) *queue {
 	}
 }
 
-// put appends an event, and waits for room until the context ends.
-func (q *queue) put(ctx context.Context, event Event) error {
+// put appends an event, and waits for room until the context ends. With more to come at once the reader
+// is not woken yet: what belongs together is better read together.
+func (q *queue) put(ctx context.Context, event Event, more bool) error {
 	for {
-		room, err := q.offer(event)
+		room, err := q.offer(event, more)
 		if room == nil {
 			return err
 		}
@@ -70,16 +71,20 @@ func (q *queue) put(ctx context.Context, event Event) error {
 }
 
 // offer appends an event, or returns what is closed when there is room to try again.
-func (q *queue) offer(event Event) (<-chan struct{}, error) {
+func (q *queue) offer(event Event, more bool) (<-chan struct{}, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, ErrStopped
 	}
 	if len(q.pending)+len(q.batch.Events) >= q.limit {
+		q.wake()
 		return q.room, nil
 	}
-	q.append(event)
+	q.pending = append(q.pending, event)
+	if !more || len(q.pending) >= batchLimit {
+		q.wake()
+	}
 	return nil, nil
 }
 

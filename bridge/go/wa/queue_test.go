@@ -76,17 +76,43 @@ func TestAcknowledgingOtherBatches(t *testing.T) {
 	}
 }
 
+// The reader sleeps until the last of several events that belong together, or until a batch is full.
+func TestWhatBelongsTogetherIsReadTogether(t *testing.T) {
+	q := newQueue(2*batchLimit, keepAll)
+	for number := range int64(2) {
+		if err := q.put(within(t), numbered(number+1), number == 0); err != nil {
+			t.Fatal(err)
+		}
+		if woken := len(q.arrived) == 1; woken != (number == 1) {
+			t.Errorf("after event %d the reader is woken: %t", number+1, woken)
+		}
+	}
+	batch := mustNext(t, q, 0)
+	<-q.arrived
+	for number := range int64(batchLimit) {
+		if len(batch.Events) != 2 || len(q.arrived) != 0 {
+			t.Fatalf("the batch has %d events; woken before event %d", len(batch.Events), number)
+		}
+		if err := q.put(within(t), numbered(number), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(q.arrived) != 1 {
+		t.Error("the reader sleeps although a batch is full")
+	}
+}
+
 // A full queue makes the writer wait until a batch is acknowledged, and drops nothing.
 func TestFullQueueBlocks(t *testing.T) {
 	q := newQueue(2, keepAll)
 	q.force(numbered(1), numbered(2))
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := q.put(ended, numbered(3)); !errors.Is(err, errQueueFull) {
+	if err := q.put(ended, numbered(3), false); !errors.Is(err, errQueueFull) {
 		t.Errorf("got %v", err)
 	}
 	written := make(chan error, 1)
-	go func() { written <- q.put(within(t), numbered(3)) }()
+	go func() { written <- q.put(within(t), numbered(3), false) }()
 	first := mustNext(t, q, 0)
 	second := mustNext(t, q, first.Number)
 	if err := <-written; err != nil || len(second.Events) != 1 || second.Events[0].SpoolID != 3 {
@@ -126,7 +152,7 @@ func TestClosedQueue(t *testing.T) {
 	if err := <-read; !errors.Is(err, ErrStopped) {
 		t.Errorf("the reader got %v", err)
 	}
-	if err := q.put(within(t), numbered(1)); !errors.Is(err, ErrStopped) {
+	if err := q.put(within(t), numbered(1), false); !errors.Is(err, ErrStopped) {
 		t.Errorf("the writer got %v", err)
 	}
 }
