@@ -19,6 +19,7 @@ BINDING := bridge/_wabridge.abi3.so
 WASIM := $(BUILD)/wasim
 WASEED := $(BUILD)/waseed
 WAPLAIN := $(BUILD)/waplain
+WAJUDGE := $(BUILD)/wajudge
 STATICCHECK := $(BUILD)/staticcheck
 BAILEYS := tests/baileys/node_modules/.package-lock.json
 
@@ -66,7 +67,7 @@ test: test-go test-python ## Run every test
 test-go: $(GO_TOOL) ## Vet the Go code and run its tests with the race detector
 	$(GO_RUN) vet ./...
 	$(GO_RUN) test -race -timeout 10m ./...
-test-python: $(BINDING) $(WASIM) $(BAILEYS) ## Run the Python tests, the end-to-end ones included
+test-python: $(BINDING) $(WASIM) $(WAJUDGE) $(BAILEYS) ## Run the Python tests, the end-to-end ones included
 	$(PY) -m pytest
 
 fuzz: $(GO_TOOL) ## Try odd calls, answers and copies on the bridge, FUZZ_TIME (20s) each
@@ -79,10 +80,13 @@ soak: $(BINDING) $(WASIM) ## Let everything go wrong for SECONDS (180), by SEED 
 
 $(WASEED): $(LIBRARY_SOURCES) $(WASIM_SOURCES) $(wildcard bridge/go/cmd/waseed/*.go) $(GO_MODULE) | $(GO_TOOL)
 	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/waseed
-$(WAPLAIN): $(wildcard bridge/go/cmd/waplain/*.go) $(GO_MODULE) | $(GO_TOOL)
+$(WAPLAIN): bridge/go/sim/plain/plain.go $(wildcard bridge/go/cmd/waplain/*.go) $(GO_MODULE) | $(GO_TOOL)
 	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/waplain
 bench: $(BINDING) $(WASIM) $(WASEED) $(WAPLAIN) ## Measure beside plain whatsmeow and a bare route; BENCH="--quick", "--only lists", "--json"
 	@$(PY) -m tests.bench --binaries $(BUILD) $(BENCH)
+
+$(WAJUDGE): bridge/go/sim/plain/plain.go $(wildcard bridge/go/cmd/wajudge/*.go) $(GO_MODULE) | $(GO_TOOL)
+	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/wajudge
 
 $(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
 	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error

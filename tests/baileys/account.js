@@ -1,6 +1,6 @@
 import { DisconnectReason, makeWASocket, WA_CERT_DETAILS } from 'baileys'
 
-import { makeCredentials } from './credentials.js'
+import { makeCredentials, VERSIONS } from './credentials.js'
 import { makeLogger } from './logger.js'
 
 /** One Baileys device of one account, linked by letting the simulated phone scan its QR. */
@@ -45,6 +45,12 @@ export class Account {
 	/** Refuses a call, and waits for the server to acknowledge it. */
 	async reject(id, from) {
 		await this.#socket.rejectCall(id, from)
+	}
+
+	/** Reads a collection from its beginning, whatever is known of it. */
+	async fetch(collection) {
+		await this.#auth.keys.set({ [VERSIONS]: { [collection]: null } })
+		await this.#socket.resyncAppState([collection], false)
 	}
 
 	close() {

@@ -1,6 +1,6 @@
 import { initAuthCreds, proto } from 'baileys'
 
-const VERSIONS = 'app-state-sync-version'
+export const VERSIONS = 'app-state-sync-version'
 const APP_STATE_KEYS = 'app-state-sync-key'
 
 /**

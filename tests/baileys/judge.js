@@ -8,12 +8,13 @@
  *   {"event":"open","jid"}                              linked and logged in
  *   {"event":"synced","collection","version","hash"}    a collection was read up to a version
  *   {"event":"archive","jid","archived"}                a chat was archived or brought back
- *   {"event":"archived","jid","archived"}               the command below was accepted
+ *   {"event":"done","id"}                               the command with that id was accepted
  *   {"event":"call","id","from","status","video"}       somebody calls, or a call is over
- *   {"event":"rejected","id"}                           the server acknowledged the command below
  *   {"event":"error","detail"}                          something that a good server never causes
- * Takes one JSON object a line: {"archive":JID,"archived":bool} or {"reject":ID,"from":JID}. Ends when its
- * input ends.
+ * Takes one JSON object a line, each with an "id" and one of
+ *   {"archive":JID,"archived":bool}  {"reject":CALL,"from":JID}
+ *   {"fetch":COLLECTION}                                read it from its beginning
+ * Ends when its input ends.
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -40,18 +41,18 @@ function readOptions() {
 	return values
 }
 
+function carryOut(account, { archive: jid, archived, reject: call, from, fetch: collection }) {
+	if (collection) return account.fetch(collection)
+	return call ? account.reject(call, from) : account.archive(jid, archived)
+}
+
 /** Carries out one command after the other, until there are no more. */
 async function obey(account) {
 	for await (const line of createInterface({ input: process.stdin })) {
 		try {
-			const { archive: jid, archived, reject: id, from } = JSON.parse(line)
-			if (id) {
-				await account.reject(id, from)
-				report({ event: 'rejected', id })
-			} else {
-				await account.archive(jid, archived)
-				report({ event: 'archived', jid, archived })
-			}
+			const command = JSON.parse(line)
+			await carryOut(account, command)
+			report({ event: 'done', id: command.id })
 		} catch (error) {
 			fail(error)
 		}

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"net"
-	"net/http"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3"
@@ -13,7 +10,8 @@ import (
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types/events"
-	waLog "go.mau.fi/whatsmeow/util/log"
+
+	"wuts/sim/plain"
 )
 
 const linkTimeout = 30 * time.Second
@@ -27,11 +25,9 @@ type device struct {
 }
 
 func openDevice(ctx context.Context, endpoint, rootKey, file string) (*device, error) {
-	key, err := hex.DecodeString(rootKey)
-	if err != nil || len(key) != len(whatsmeow.WACertPubKey) {
-		return nil, errors.New("the root key is not 64 hex digits")
+	if err := plain.Trust(rootKey); err != nil {
+		return nil, err
 	}
-	whatsmeow.WACertPubKey = [32]byte(key)
 	// As the bridge opens its stores.
 	address := "file:" + file +
 		"?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_txlock=immediate"
@@ -41,25 +37,12 @@ func openDevice(ctx context.Context, endpoint, rootKey, file string) (*device, e
 	}
 	opened := &device{
 		container: container,
-		client:    whatsmeow.NewClient(container.NewDevice(), waLog.Noop),
+		client:    plain.Client(container.NewDevice(), endpoint),
 		codes:     make(chan string, 1),
 		synced:    make(chan struct{}, 1),
 	}
-	through := reach(endpoint)
-	opened.client.SetPreLoginHTTPClient(through)
-	opened.client.SetWebsocketHTTPClient(through)
-	opened.client.SetMediaHTTPClient(through)
 	opened.client.AddEventHandler(opened.handle)
 	return opened, nil
-}
-
-// reach makes an HTTP client that reaches the simulator whatever host it is asked for. The simulator speaks
-// plain TCP: net/http takes what DialTLSContext returns as encrypted.
-func reach(endpoint string) *http.Client {
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, endpoint)
-	}
-	return &http.Client{Transport: &http.Transport{DialTLSContext: dial, DialContext: dial}}
 }
 
 func (d *device) handle(event any) {

@@ -1,6 +1,7 @@
 package syncd
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 )
@@ -14,10 +15,11 @@ type Entry struct {
 	Author  uint16          `json:"author"`
 }
 
-// View is a collection as the phone reads it, its entries ordered by index.
+// View is a collection as the phone reads it, its entries ordered by index. Hash is its LTHash in hex.
 type View struct {
 	Name    string  `json:"name"`
 	Version uint64  `json:"version"`
+	Hash    string  `json:"hash"`
 	Entries []Entry `json:"entries"`
 }
 
@@ -30,7 +32,10 @@ func (b *Book) View(name string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	view := View{Name: name, Version: target.version(), Entries: []Entry{}}
+	view := View{
+		Name: name, Version: target.version(), Hash: hex.EncodeToString(target.hash[:]),
+		Entries: []Entry{},
+	}
 	for _, records := range target.records {
 		view.Entries = append(view.Entries, newest(records).entry())
 	}

@@ -3,7 +3,6 @@ package wasimtest
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -11,11 +10,11 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
-	waLog "go.mau.fi/whatsmeow/util/log"
 
 	"wuts/sim"
 	"wuts/sim/ca"
 	"wuts/sim/faults"
+	"wuts/sim/plain"
 )
 
 // Timeout bounds every wait of this package.
@@ -113,24 +112,14 @@ func (s *Sim) Fault(rule faults.Rule) int {
 	return id
 }
 
-// HTTPClient returns a client that reaches the simulator whatever host it is asked for, and
-// nothing else. The connection counts as encrypted without being so.
-func (s *Sim) HTTPClient() *http.Client {
-	endpoint := s.Endpoint
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, endpoint)
-	}
-	return &http.Client{Transport: &http.Transport{DialTLSContext: dial, DialContext: dial}}
-}
+// HTTPClient returns a client that reaches the simulator and nothing else.
+func (s *Sim) HTTPClient() *http.Client { return plain.HTTPClient(s.Endpoint) }
 
 // Client makes a whatsmeow client that reaches only the simulator. It is disconnected when the
 // test ends.
 func (s *Sim) Client(t testing.TB, device *store.Device) *whatsmeow.Client {
 	t.Helper()
-	client := whatsmeow.NewClient(device, waLog.Noop)
-	client.SetWebsocketHTTPClient(s.HTTPClient())
-	client.SetPreLoginHTTPClient(s.HTTPClient())
-	client.SetMediaHTTPClient(s.HTTPClient())
+	client := plain.Client(device, s.Endpoint)
 	t.Cleanup(client.Disconnect)
 	return client
 }
