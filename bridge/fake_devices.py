@@ -244,6 +244,8 @@ class FakeDevice:
         if self.app_state == "wedged" and not full:
             raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
         self.app_state = "ok"
+        if full:
+            self._report_whole(collection)
         return {"version": version}
 
     def describe_collections(self) -> dict[str, Any]:
@@ -271,18 +273,33 @@ class FakeDevice:
     def _accept(self, collection: str, mutation: Mapping[str, Any], *, is_last: bool) -> None:
         index = (_TYPES[mutation["type"]][2], mutation["chat_jid"])
         self.values[index] = mutation
+        self._report(collection, index, is_full=False, is_last=is_last)
+
+    def _report(
+        self, collection: str, index: tuple[str, str], *, is_full: bool, is_last: bool
+    ) -> None:
         change = {
             "collection": collection,
             "version": self.versions[collection],
             "operation": "set",
             "index": list(index),
-            "value": to_value(mutation),
+            "value": to_value(self.values[index]),
             "value_at": self.now(),
-            "full": False,
-            "own": True,
+            "full": is_full,
+            "own": not is_full,
             "last": is_last,
         }
         self.emit(self, "app_state.change", change)
+
+    def _report_whole(self, collection: str) -> None:
+        """Report what is in a collection, or that it is empty."""
+        homes = {kind: home for home, _, kind in _TYPES.values()}
+        indexes = [index for index in self.values if homes[index[0]] == collection]
+        for index in indexes:
+            self._report(collection, index, is_full=True, is_last=index is indexes[-1])
+        if not indexes:
+            status = {"collection": collection, "version": self.versions[collection]}
+            self.emit(self, "app_state.status", {**status, "state": self.app_state, "full": True})
 
     def _next_pairing(self, before: Pairing | None) -> Pairing:
         now = self.now()

@@ -62,6 +62,9 @@ def _read_collection(event: Event, _started_at: datetime) -> Effect:
     def apply(work: Work, mirror: Mirror) -> None:
         before = rows.set_collection(work.transaction, _key(event), collection=collection)
         _log_collection(mirror, before, collection, at=event.at)
+        if collection.is_empty:
+            name, version = collection.name, collection.version
+            _apply_whole(work, mirror, name, version=version, changes=())
         mirrors.note_status(work.transaction, mirror.device_id, collection)
 
     return apply
@@ -88,33 +91,30 @@ def _read_change(event: Event, _started_at: datetime) -> Effect:
         if change.is_full:
             whole = work.full_syncs.add(_key(event), change)
             if whole:
-                _apply_whole(work, mirror, whole)
+                _apply_whole(work, mirror, change.collection, version=change.version, changes=whole)
             return
         _learn(work, mirror, [change])
         mirror_settings.apply_change(mirror, change, "api" if change.is_own else "phone")
         if change.is_last and change.collection in _mirrored(work, mirror):
-            _reach(work, mirror, change)
+            mirrors.set_version(
+                work.transaction, mirror.device_id, change.collection, version=change.version
+            )
 
     return apply
 
 
-def _apply_whole(work: Work, mirror: Mirror, whole: Sequence[Change]) -> None:
-    last = whole[-1]
-    _learn(work, mirror, whole)
-    cause = "reconciled" if last.collection in _mirrored(work, mirror) else None
-    mirror_settings.apply_whole(mirror, whole, cause)
-    mirrors.set_stale(work.transaction, mirror.device_id, last.collection, stale=False)
-    _reach(work, mirror, last)
+def _apply_whole(
+    work: Work, mirror: Mirror, collection: str, *, version: int, changes: Sequence[Change]
+) -> None:
+    _learn(work, mirror, changes)
+    cause = "reconciled" if collection in _mirrored(work, mirror) else None
+    mirror_settings.apply_whole(mirror, collection, changes=changes, cause=cause)
+    mirrors.set_stale(work.transaction, mirror.device_id, collection, stale=False)
+    mirrors.set_version(work.transaction, mirror.device_id, collection, version=version)
 
 
 def _mirrored(work: Work, mirror: Mirror) -> Collection[str]:
     return mirrors.collections(work.transaction, mirror.device_id)
-
-
-def _reach(work: Work, mirror: Mirror, change: Change) -> None:
-    mirrors.set_version(
-        work.transaction, mirror.device_id, change.collection, version=change.version
-    )
 
 
 def _learn(work: Work, mirror: Mirror, changes: Sequence[Change]) -> None:

@@ -81,6 +81,8 @@ class Mirror:
 
     def known(self, fields: Sequence[str]) -> list[ChatRecord]:
         """Return the chats of which app state has said something of any of the settings."""
+        if not fields:
+            return []
         self._take(rows.load_known(self.transaction, self.device_id, fields))
         return [
             chat

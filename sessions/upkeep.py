@@ -33,7 +33,7 @@ class Upkeep:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._tried: dict[tuple[str, str], tuple[datetime, bool]] = {}
+        self._tried: dict[tuple[str, str], datetime] = {}
         self._prune_at: datetime | None = None
 
     def step(self) -> None:
@@ -48,26 +48,18 @@ class Upkeep:
 
     def _renew(self, device: Device, name: str) -> None:
         now = self._environment.now()
-        tried_at, has_worked = self._tried.get((device.id, name), (None, False))
-        if tried_at is not None and now < tried_at + _TRY_EVERY:
-            return
-        self._tried.pop((device.id, name), None)
-        if has_worked:
-            # It was read, and had nothing to tell.
-            with self._environment.database.write() as transaction:
-                mirrors.set_stale(transaction, device.id, name, stale=False)
-            return
-        self._tried[device.id, name] = (now, self._sync(device, name))
+        tried_at = self._tried.get((device.id, name))
+        if tried_at is None or now >= tried_at + _TRY_EVERY:
+            self._tried[device.id, name] = now
+            self._sync(device, name)
 
-    def _sync(self, device: Device, name: str) -> bool:
+    def _sync(self, device: Device, name: str) -> None:
         try:
             session = self._environment.registry.session_of(device)
             deadline = Deadline.after(_SYNC_SECONDS)
             session.ask("app_state.sync", deadline, collection=name, full=True)
         except ServiceError as error:
             log.warning("collection_not_renewed", device_id=device.id, code=error.code)
-            return False
-        return True
 
     def _prune(self) -> None:
         now = self._environment.now()
