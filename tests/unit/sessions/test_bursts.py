@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from sessions.app_state import Change, Draft, Merger, MutationRequest
-from sessions.bursts import MOST_SECONDS, QUIET_SECONDS, Burst
+from sessions.bursts import LONGEST_QUIET_SECONDS, MOST_SECONDS, QUIET_SECONDS, Burst
 from sessions.lane import Lane
 from sessions.waiting import Waiter
 from tests.support.sessions import soon
@@ -97,15 +97,33 @@ def test_what_waits_for_long_is_sent_at_once(world: World) -> None:
     world.ask("a")
     first = world.tasks.pop(0)
     first()
-    world.now += QUIET_SECONDS
+    world.now += LONGEST_QUIET_SECONDS
     world.run()
     assert world.patches == [["a"], ["b"]]
     assert world.pauses == []
 
 
+@pytest.mark.parametrize(
+    ("apart", "quiet"), [(0.0, QUIET_SECONDS), (0.005, 0.015), (0.02, LONGEST_QUIET_SECONDS)]
+)
+def test_where_requests_come_in_slowly_a_burst_is_waited_for_longer(
+    world: World, apart: float, quiet: float
+) -> None:
+    """It is over after three times the usual silence, within bounds."""
+    world.ask("a")
+    first = world.tasks.pop(0)
+    first()
+    for _ in range(100):
+        world.now += apart
+        world.ask("b")
+    world.run()
+    assert world.patches == [["a"], ["b"]]
+    assert world.pauses == [pytest.approx(quiet, rel=0.01)]
+
+
 def test_a_burst_without_an_end_is_not_waited_for(world: World) -> None:
     """The wait has a bound, however many keep coming."""
-    world.during, world.arrivals = ["b"], [f"chat {number}" for number in range(100)]
+    world.during, world.arrivals = ["b"], ["b"] * 1000
     world.ask("a")
     world.tasks.pop(0)()
     began = world.now
@@ -119,5 +137,5 @@ def test_a_full_patch_waits_for_nothing(world: World) -> None:
     world.during = [f"chat {number}" for number in range(120)]
     world.ask("a")
     world.run()
-    assert world.pauses == [pytest.approx(QUIET_SECONDS)]
+    assert len(world.pauses) == 1
     assert [len(patch) for patch in world.patches] == [1, 100, 20]
