@@ -128,6 +128,12 @@ class Lane(Generic[Request, JobType]):
             oldest = running.arrived_at if running is not None else self._queue.oldest_at()
         return 0.0 if oldest is None else now - oldest
 
+    def fail_waiting(self, make_error: Callable[[], ServiceError]) -> None:
+        """End the wait of all that is queued, each with an error of its own; what runs goes on."""
+        with self._lock:
+            while (job := self._queue.take()) is not None:
+                job.fail(make_error)
+
     def _run(self) -> None:
         with self._lock:
             job = self._running = self._queue.take()

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
+from bridge.errors import BridgeCode, BridgeError
 from bridge.interface import Bridge
 from sessions.addresses import AddressBook
 from sessions.app_state import Change, Draft, Merger, MutationRequest
+from sessions.bridge_errors import from_bridge_error
 from sessions.config import ServiceConfig
 from sessions.deadline import Deadline
 from sessions.errors import DeviceBusy, DeviceTimeout, ServiceError
@@ -196,6 +199,15 @@ class Session:
         device = {"tenant_id": self.tenant_id, "device_id": self.device_id}
         return self._machinery.invoke(method, {**device, **params}, deadline=deadline)
 
+    def _try_patch(self, collection: str, draft: Draft) -> None:
+        try:
+            self._send_patch(collection, draft)
+        except BridgeError as error:
+            if error.code is BridgeCode.DEVICE_NOT_CONNECTED:
+                # Those behind it have waited for the connection, too.
+                self._collection(collection).fail_waiting(partial(from_bridge_error, error))
+            raise
+
     def _send_patch(self, collection: str, draft: Draft) -> None:
         chat_jids = draft.chat_jids
         found = self._machinery.book(DeviceKey(self.tenant_id, self.device_id), chat_jids)
@@ -213,7 +225,7 @@ class Session:
         with self._lock:
             lane = self._collections.get(name)
             if lane is None:
-                lane = self._lane(Merger(), lambda draft: self._send_patch(name, draft))
+                lane = self._lane(Merger(), lambda draft: self._try_patch(name, draft))
                 self._collections[name] = lane
             return lane
 

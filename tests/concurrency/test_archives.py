@@ -13,7 +13,7 @@ import pytest
 from bridge.errors import BridgeCode
 from bridge.fake import Gate
 from sessions.deadline import Deadline
-from sessions.errors import DeviceBusy, DeviceError, DeviceTimeout, Overloaded
+from sessions.errors import DeviceBusy, DeviceError, DeviceNotReady, DeviceTimeout, Overloaded
 from sessions.principals import Principal
 from tests.support.sessions import Stage, reading, running, threads, wait_until
 
@@ -186,6 +186,19 @@ def test_a_failed_patch_fails_its_own_requests(stage: Stage, admin: Principal) -
                 gate.open()
     assert [type(outcome) for outcome in first] == [DeviceTimeout]
     assert second == [chat(1), chat(2)]
+
+
+def test_a_device_that_stays_away_fails_all_that_wait(stage: Stage, admin: Principal) -> None:
+    """Who waited behind a patch that found no connection does not wait for one once more."""
+    device_id = stage.link(admin)
+    with stage.bridge.hold("app_state.apply") as gate, threads(archives(stage, admin, 0)) as first:
+        gate.wait_until_held()
+        with threads(archives(stage, admin, *range(1, 10))) as behind:
+            wait_until(lambda: waiting(stage, admin, device_id) == 9)
+            stage.bridge.set_status(device_id, "disconnected", "connection_lost")
+            gate.open()
+    assert [type(outcome) for outcome in first + behind] == [DeviceNotReady] * 10
+    assert len(stage.bridge.calls_of("app_state.apply")) == 1
 
 
 def test_a_slow_device_takes_only_a_few_more(tmp_path: Path) -> None:
