@@ -19,6 +19,7 @@ from tests.support.service import Caller, Service, running_service
 from tests.support.simulator import Phone, Simulator
 
 CHAT = "15557000001@s.whatsapp.net"
+OTHER_CHAT = "15557000002@s.whatsapp.net"
 APP_STATE = "w:sync:app:state"
 UPLOAD = {"direction": "in", "xmlns": APP_STATE, "times": 1}
 DOWNLOAD = {"direction": "out", "xmlns": APP_STATE, "times": 1}
@@ -293,6 +294,75 @@ def test_keys_withheld(caller: Caller, phone: Phone) -> None:
     phone.act("keys/share")
     caller.wait_usable()
     assert caller.archive(CHAT).status_code == 200
+
+
+FIRST_STEPS: dict[str, list[dict[str, Any]]] = {
+    "keys come late": [
+        {"action": "key", "what": "withhold", "times": 1},
+        {"action": "key", "what": "late", "ms": 200, "times": 1},
+    ],
+    "a message is damaged": [{"action": "corrupt", "what": "enc", "times": 1}],
+    "no prekeys are left": [{"action": "prekeys", "what": "drain", "times": 1}],
+    "a session without a prekey": [{"action": "prekeys", "what": "none", "times": 1}],
+    "an old signed prekey": [{"action": "prekeys", "what": "stale", "times": 1}],
+    "a snapshot is not there": [{"action": "media", "what": "404", "times": 1}],
+    "a snapshot is cut off": [{"action": "media", "what": "truncated", "times": 1}],
+    "a snapshot is another one": [{"action": "media", "what": "wrong_hash", "times": 1}],
+}
+
+
+@pytest.mark.parametrize("rules", FIRST_STEPS.values(), ids=FIRST_STEPS.keys())
+def test_trouble_at_the_first_login(
+    caller: Caller, phone: Phone, rules: list[dict[str, Any]]
+) -> None:
+    """Whatever of the phone's first messages and snapshots does not arrive well comes again."""
+    phone.act("snapshots", on=True)
+    phone.write(pin={"jid": CHAT, "pinned": True})
+    for rule in rules:
+        phone.fault(**rule)
+    caller.link(phone)
+    assert phone.simulator.get("/v1/faults")["faults"] == []
+    assert caller.archive(CHAT).status_code == 200
+    assert (phone.is_archived(CHAT), phone.is_pinned(CHAT)) == (True, False)
+
+
+def test_stanzas_held_back(linked: Caller, phone: Phone) -> None:
+    """What the server keeps back for a while is taken as it comes."""
+    phone.fault(action="hold", direction="out", tag="notification")
+    phone.write(archive={"jid": CHAT, "archived": True})
+    assert linked.archive(OTHER_CHAT).status_code == 200
+    assert phone.simulator.post("/v1/faults/release", {})["released"] > 0
+    seen = ("GET", f"/chats/{CHAT}")
+    wait_for(
+        lambda: linked.request(*seen).status_code == 200, seconds=10, what="the phone's change"
+    )
+
+
+def test_key_that_nobody_has(linked: Caller, phone: Phone) -> None:
+    """What is written with an unknown key is read when the phone has shared it."""
+    phone.fault(action="key", what="never")
+    phone.fault(action="key", what="unknown", times=1)
+    phone.write(pin={"jid": CHAT, "pinned": True})
+    wait_for(
+        lambda: linked.status()["app_state"] == "awaiting_keys", seconds=20, what="the question"
+    )
+    assert outcome(linked.archive(CHAT)) == (503, "APP_STATE_NOT_READY")
+    phone.simulator.delete("/v1/faults")
+    phone.act("keys/share")
+    linked.wait_usable()
+    assert linked.archive(CHAT).status_code == 200
+
+
+def test_version_floor(linked: Caller, phone: Phone) -> None:
+    """A version that the server no longer lets in is told, and back in when the server takes it."""
+    floor = "/v1/version-floor"
+    phone.simulator.post(floor, {"version": "2.9999.1"})
+    phone.drop()
+    wait_status(linked, "outdated", "client_outdated")
+    assert outcome(linked.archive(CHAT)) == (503, "DEVICE_OUTDATED")
+    phone.simulator.post(floor, {"version": ""})
+    assert linked.request("POST", "/connect").status_code == 200
+    linked.wait_usable()
 
 
 def test_copy_of_the_phone(linked: Caller, phone: Phone) -> None:
