@@ -21,12 +21,15 @@ from app.parsing import BODY_LIMIT
 from app.requests import register_request_hooks
 from app.resources import (
     audit,
+    calls,
     chats,
     collections,
     devices,
+    disappearing,
     docs,
     events,
     health,
+    presence,
     tenants,
     tokens,
     users,
@@ -41,6 +44,9 @@ from sessions.service import Service, build_service
 
 BLUEPRINTS = (
     chats.blueprint,
+    disappearing.blueprint,
+    presence.blueprint,
+    calls.blueprint,
     events.blueprint,
     collections.blueprint,
     devices.blueprint,

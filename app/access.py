@@ -62,6 +62,19 @@ TENANT: Mapping[str, Access] = {
     "chats.pin": _changes_chats("chat.pin"),
     "chats.unpin": _changes_chats("chat.unpin"),
     "chats.mark": _changes_chats("chat.mark"),
+    "disappearing.set_disappearing": _changes_chats("chat.disappearing"),
+    "presence.set_typing": Access(Scope.PRESENCE_WRITE, action="chat.typing", often=True),
+    "presence.set_presence": Access(Scope.PRESENCE_WRITE, action="presence.set", often=True),
+    "presence.subscribe": Access(Scope.PRESENCE_WRITE, action="presence.subscribe", often=True),
+    "calls.list_calls": Access(Scope.CALLS_READ),
+    "calls.show_call": Access(Scope.CALLS_READ),
+    "calls.reject": Access(
+        Scope.CALLS_WRITE, action="call.reject", often=True, keyed=Keyed.ON_DEVICE
+    ),
+    "calls.show_settings": Access(Scope.CALLS_READ),
+    "calls.change_settings": Access(
+        Scope.CALLS_WRITE, action="call.change_settings", keyed=Keyed.ON_DEVICE
+    ),
     "collections.list_collections": Access(Scope.DEVICES_MANAGE),
     "collections.sync": Access(
         Scope.APPSTATE_WRITE, action="app_state.sync", keyed=Keyed.ON_DEVICE

@@ -20,7 +20,8 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[ -~]{1,255}")
 PLATFORM = "master"
-SECRET = "token"  # noqa: S105 - the name of a member
+SECRETS = frozenset({"token", "text"})
+"""Members of answers that are kept nowhere: tokens, and what is written to callers."""
 
 PARAMETER = {
     "name": HEADER,
@@ -28,7 +29,7 @@ PARAMETER = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     "description": "Repeating a successful request with its key within 24 hours gives its answer"
-    f" again, with `{REPLAYED}: true` and without tokens, and does nothing.",
+    f" again, with `{REPLAYED}: true` and without secrets, and does nothing.",
 }
 REPLAYED_HEADER = {
     "description": "The answer of an earlier request with this `Idempotency-Key`.",
@@ -110,14 +111,14 @@ def _fingerprint(device_id: str | None) -> bytes:
 
 def _build_answer(response: Response) -> KeptAnswer:
     """Build what is kept of an answer. A view returns success; everything else it raises."""
-    body = _without_tokens(json.loads(response.get_data()))
+    body = _without_secrets(json.loads(response.get_data()))
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return KeptAnswer(response.status_code, text.encode())
 
 
-def _without_tokens(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_tokens(item) for name, item in value.items() if name != SECRET}
+        return {name: _without_secrets(item) for name, item in value.items() if name not in SECRETS}
     if isinstance(value, list):
-        return [_without_tokens(item) for item in value]
+        return [_without_secrets(item) for item in value]
     return value

@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition
-from types import MappingProxyType
 from typing import Any
 
 from bridge.errors import RETRYABLE, BridgeCode, BridgeError
 from bridge.fake_devices import STATUSES, FakeDevice
 from bridge.fake_gates import Gate
+from bridge.fake_methods import METHODS, SPOOLED, timeout_of
+from bridge.fake_talk import build_offer
 from bridge.interface import Event, EventBatch
 
-_SPOOLED = {"device.status", "pair.success", "pairing.expired", "pairing.failed", "events.gap"}
 _IDS = ("tenant_id", "device_id")
 # What never happens here.
 _STILL = (
@@ -38,7 +38,6 @@ _STILL = (
     "wedged",
     "logouts_after_write",
 )
-_MAY_SEND = {"device.logout", "device.erase", "app_state.apply", "tenant.erase"}
 _START_FIELDS = {"devices_dir", "network", "os_name", "wa_version", "spool_limit", "log_level"}
 
 
@@ -87,7 +86,7 @@ class FakeBridge:
         if timeout_ms <= 0:
             raise BridgeError(BridgeCode.INVALID_ARGUMENT, "the timeout is not positive")
         if gate is not None and not gate.pass_through(timeout_ms / 1000):
-            raise BridgeError(_timeout_of(method), "the deadline passed", retryable=True)
+            raise BridgeError(timeout_of(method), "the deadline passed", retryable=True)
         with self._condition:
             self._check_running()
             failures = self._failures.get(method)
@@ -169,6 +168,21 @@ class FakeBridge:
             status = {"collection": name, "version": device.versions[name], "state": state}
             device.emit(device, "app_state.status", status)
 
+    def ring(self, device_id: str, call_id: str, caller: str, **fields: Any) -> None:
+        """Let somebody call a device; `fields` of the offer may differ, and None removes one."""
+        with self._condition:
+            offer = build_offer(call_id, caller, now=self._now(), **fields)
+            self._emit(self._find(device_id), "call.offer", offer)
+
+    def end_call(
+        self, device_id: str, call_id: str, caller: str, *, event: str, reason: str | None = None
+    ) -> None:
+        """Let a call be accepted, rejected or ended: `event` is the type of what is reported."""
+        data = {"call_id": call_id, "from": caller, "creator": caller}
+        with self._condition:
+            known = data | ({} if reason is None else {"reason": reason})
+            self._emit(self._find(device_id), event, known)
+
     def emit(self, event: Event) -> None:
         """Report an event as it is given; `spool_id` included."""
         with self._condition:
@@ -205,7 +219,7 @@ class FakeBridge:
             "device.create": self._create,
             "device.erase": self._erase,
         }
-        if method not in _METHODS and method not in of_all:
+        if method not in METHODS and method not in of_all:
             raise BridgeError(BridgeCode.UNKNOWN_METHOD, "no such method")
         try:
             ids = {name: _uuid(params.pop(name)) for name in _IDS if name in params}
@@ -215,7 +229,7 @@ class FakeBridge:
             device = self._devices.get((tenant_id, device_id))
             if device is None:
                 raise BridgeError(BridgeCode.DEVICE_NOT_FOUND, "no such device")
-            return _METHODS[method](device, **params)
+            return METHODS[method](device, **params)
         except (KeyError, TypeError, ValueError) as error:
             raise BridgeError(BridgeCode.INVALID_ARGUMENT, "the params don't fit") from error
 
@@ -257,7 +271,7 @@ class FakeBridge:
 
     def _emit(self, device: FakeDevice, kind: str, data: Mapping[str, Any]) -> None:
         spool_id = None
-        if kind in _SPOOLED:
+        if kind in SPOOLED:
             self._spool_ids[device.tenant_id] += 1
             spool_id = self._spool_ids[device.tenant_id]
         event = Event(device.tenant_id, device.device_id, kind, self._now(), dict(data), spool_id)
@@ -269,14 +283,6 @@ class FakeBridge:
             raise BridgeError(BridgeCode.STOPPED, "the bridge does not run", retryable=True)
 
 
-def _show_code(device: FakeDevice, *, refresh: bool = False) -> Mapping[str, Any]:
-    return device.show_code(refresh=refresh)
-
-
-def _timeout_of(method: str) -> BridgeCode:
-    return BridgeCode.OUTCOME_UNKNOWN if method in _MAY_SEND else BridgeCode.DEADLINE_EXCEEDED
-
-
 def _uuid(text: str) -> str:
     if str(uuid.UUID(text)) != text:
         raise ValueError("not a lower-case UUID")
@@ -285,18 +291,3 @@ def _uuid(text: str) -> str:
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
-
-
-_METHODS: Mapping[str, Callable[..., Mapping[str, Any]]] = MappingProxyType(
-    {
-        "device.status": FakeDevice.describe,
-        "device.connect": FakeDevice.connect,
-        "device.disconnect": FakeDevice.disconnect,
-        "device.logout": FakeDevice.log_out,
-        "device.qr": _show_code,
-        "device.pairing": FakeDevice.describe_pairing,
-        "app_state.apply": FakeDevice.apply,
-        "app_state.sync": FakeDevice.sync,
-        "app_state.status": FakeDevice.describe_collections,
-    }
-)

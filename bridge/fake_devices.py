@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import BridgeCode, BridgeError
+from bridge.fake_talk import Talk
 from bridge.interface import COLLECTIONS
 
 STATUSES = (
@@ -89,6 +90,7 @@ class FakeDevice:
     values: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     patches: list[Sequence[Mapping[str, Any]]] = field(default_factory=list)
     refused_chats: set[str] = field(default_factory=set)
+    talk: Talk = field(default_factory=Talk)
 
     def describe(self) -> dict[str, Any]:
         """Return its *status*."""
@@ -215,7 +217,7 @@ class FakeDevice:
     def apply(self, collection: str, mutations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Accept a patch, all but what the test has the server refuse."""
         check_mutations(mutations, collection)
-        self._check_connected()
+        self.check_connected()
         if self.app_state == "wedged":
             raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
         self._check_keys()
@@ -239,13 +241,11 @@ class FakeDevice:
     def sync(self, *, collection: str, full: bool = False) -> dict[str, Any]:
         """Fetch a collection; a full fetch also mends a wedged one."""
         version = self.versions[collection]
-        self._check_connected()
+        self.check_connected()
         self._check_keys()
         if self.app_state == "wedged" and not full:
             raise BridgeError(BridgeCode.APP_STATE_BROKEN, "the collection is wedged")
         self.app_state = "ok"
-        if full:
-            self._report_whole(collection)
         return {"version": version}
 
     def describe_collections(self) -> dict[str, Any]:
@@ -260,7 +260,13 @@ class FakeDevice:
             ]
         }
 
-    def _check_connected(self) -> None:
+    def connected_talk(self) -> Talk:
+        """Return what the device has to say, which needs a connection."""
+        self.check_connected()
+        return self.talk
+
+    def check_connected(self) -> None:
+        """Raise what the bridge answers while the device is not connected."""
         if self.status in _REFUSALS:
             raise BridgeError(_REFUSALS[self.status], f"the device is {self.status}")
         if self.status != "connected":
@@ -273,33 +279,18 @@ class FakeDevice:
     def _accept(self, collection: str, mutation: Mapping[str, Any], *, is_last: bool) -> None:
         index = (_TYPES[mutation["type"]][2], mutation["chat_jid"])
         self.values[index] = mutation
-        self._report(collection, index, is_full=False, is_last=is_last)
-
-    def _report(
-        self, collection: str, index: tuple[str, str], *, is_full: bool, is_last: bool
-    ) -> None:
         change = {
             "collection": collection,
             "version": self.versions[collection],
             "operation": "set",
             "index": list(index),
-            "value": to_value(self.values[index]),
+            "value": to_value(mutation),
             "value_at": self.now(),
-            "full": is_full,
-            "own": not is_full,
+            "full": False,
+            "own": True,
             "last": is_last,
         }
         self.emit(self, "app_state.change", change)
-
-    def _report_whole(self, collection: str) -> None:
-        """Report what is in a collection, or that it is empty."""
-        homes = {kind: home for home, _, kind in _TYPES.values()}
-        indexes = [index for index in self.values if homes[index[0]] == collection]
-        for index in indexes:
-            self._report(collection, index, is_full=True, is_last=index is indexes[-1])
-        if not indexes:
-            status = {"collection": collection, "version": self.versions[collection]}
-            self.emit(self, "app_state.status", {**status, "state": self.app_state, "full": True})
 
     def _next_pairing(self, before: Pairing | None) -> Pairing:
         now = self.now()

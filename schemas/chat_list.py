@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from marshmallow import fields, validate
 
 from schemas.base import AnswerSchema, DeviceChoice, Success
-from schemas.fields import QueryFlag, Text, Timestamp, WholeNumber
+from schemas.fields import QueryFlag, QueryTime, Text, Timestamp, WholeNumber
 from sessions.chat_list import ChatType
 from sessions.chat_names import NameSource
-
-
-class QueryTime(Timestamp):
-    """A point in time in a query, where Unix seconds are text."""
-
-    def _deserialize(self, value: object, *rest: object, **options: object) -> datetime:
-        is_number = isinstance(value, str) and value.isascii() and value.isdigit()
-        given = int(str(value)[:15]) if is_number else value
-        return super()._deserialize(given, *rest, **options)
 
 
 class ChatsQuery(DeviceChoice):

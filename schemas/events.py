@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
+from schemas.calls import Call
 from schemas.fields import Seconds, Timestamp, WholeNumber
 from sessions.event_streams import LogPosition
 from sessions.states import CollectionState, DeviceStatus
@@ -142,6 +143,13 @@ DATA: Mapping[str, type[Schema]] = {
     "app_state.sync_complete": CollectionEvent,
     "app_state.degraded": CollectionEvent,
     "events.gap": GapEvent,
+    "call.offer": Call,
+    "call.offer_notice": Call,
+    "call.accept": Call,
+    "call.reject": Call,
+    "call.terminate": Call,
+    "call.auto_replied": Call,
+    "call.reply_suppressed": Call,
 }
 """Every event that is emitted, and what its `data` is."""
 

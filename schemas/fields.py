@@ -73,12 +73,21 @@ class Text(fields.String):
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(1, most), **kwargs)
 
+    allowed: ClassVar[str] = ""
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        told = (character for character in value if character not in self.allowed)
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in told):
             raise ValidationError("Must not hold control characters or halves of characters.")
         return value.strip()
+
+
+class Lines(Text):
+    """Text that may have several lines."""
+
+    allowed = "\n"
 
 
 class Ignored(fields.Raw):
@@ -123,6 +132,15 @@ class Timestamp(fields.DateTime):
 
     def _latest(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC) + self.ahead
+
+
+class QueryTime(Timestamp):
+    """A point in time in a query, where Unix seconds are text."""
+
+    def _deserialize(self, value: Any, *rest: Any, **options: Any) -> datetime:
+        is_number = isinstance(value, str) and value.isascii() and value.isdigit()
+        given = int(str(value)[:15]) if is_number else value
+        return super()._deserialize(given, *rest, **options)
 
 
 class FutureTimestamp(Timestamp):

@@ -20,12 +20,14 @@ from sessions.store.database import Database
 from sessions.times import from_milliseconds
 
 
-def resolve_chat(transaction: Transaction, device_id: str, text: str) -> str:
+def resolve_chat(
+    transaction: Transaction, device_id: str, text: str, field: str = "chat_jid"
+) -> str:
     """Return the JID that a client's text means. Raises InvalidInput."""
-    jid = parse_chat_jid(text)
+    jid = parse_chat_jid(text, field)
     if "@" in text:
         return jid
-    return resolve_numbers(transaction, device_id, {"chat_jid": jid})["chat_jid"]
+    return resolve_numbers(transaction, device_id, {field: jid})[field]
 
 
 def resolve_numbers(
@@ -47,6 +49,18 @@ def resolve_numbers(
     if problems:
         raise InvalidInput(problems)
     return {**numbers, **{field: jids[0] for field, jids in found.items() if jids}}
+
+
+def resolve_now(database: Database, device: DeviceKey, text: str, field: str = "chat_jid") -> str:
+    """Return the JID that a client's text means, in a transaction of its own; raises InvalidInput.
+
+    The database is asked only where that depends on what the account knows.
+    """
+    jid = parse_chat_jid(text, field)
+    if "@" in text or other_number(jid) is None:
+        return jid
+    with database.read() as transaction:
+        return resolve_chat(transaction, device.device_id, text, field)
 
 
 class MirrorAddresses:

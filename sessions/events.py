@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.interface import Event
-from sessions import mirror_events, mirror_settings
+from sessions import call_events, mirror_events, mirror_settings
 from sessions.app_state_changes import Change, read_change
 from sessions.connection_events import name_changes
 from sessions.mirror import Mirror
@@ -62,9 +62,6 @@ def _read_collection(event: Event, _started_at: datetime) -> Effect:
     def apply(work: Work, mirror: Mirror) -> None:
         before = rows.set_collection(work.transaction, _key(event), collection=collection)
         _log_collection(mirror, before, collection, at=event.at)
-        if collection.is_empty:
-            name, version = collection.name, collection.version
-            _apply_whole(work, mirror, name, version=version, changes=())
         mirrors.note_status(work.transaction, mirror.device_id, collection)
 
     return apply
@@ -91,30 +88,33 @@ def _read_change(event: Event, _started_at: datetime) -> Effect:
         if change.is_full:
             whole = work.full_syncs.add(_key(event), change)
             if whole:
-                _apply_whole(work, mirror, change.collection, version=change.version, changes=whole)
+                _apply_whole(work, mirror, whole)
             return
         _learn(work, mirror, [change])
         mirror_settings.apply_change(mirror, change, "api" if change.is_own else "phone")
         if change.is_last and change.collection in _mirrored(work, mirror):
-            mirrors.set_version(
-                work.transaction, mirror.device_id, change.collection, version=change.version
-            )
+            _reach(work, mirror, change)
 
     return apply
 
 
-def _apply_whole(
-    work: Work, mirror: Mirror, collection: str, *, version: int, changes: Sequence[Change]
-) -> None:
-    _learn(work, mirror, changes)
-    cause = "reconciled" if collection in _mirrored(work, mirror) else None
-    mirror_settings.apply_whole(mirror, collection, changes=changes, cause=cause)
-    mirrors.set_stale(work.transaction, mirror.device_id, collection, stale=False)
-    mirrors.set_version(work.transaction, mirror.device_id, collection, version=version)
+def _apply_whole(work: Work, mirror: Mirror, whole: Sequence[Change]) -> None:
+    last = whole[-1]
+    _learn(work, mirror, whole)
+    cause = "reconciled" if last.collection in _mirrored(work, mirror) else None
+    mirror_settings.apply_whole(mirror, whole, cause)
+    mirrors.set_stale(work.transaction, mirror.device_id, last.collection, stale=False)
+    _reach(work, mirror, last)
 
 
 def _mirrored(work: Work, mirror: Mirror) -> Collection[str]:
     return mirrors.collections(work.transaction, mirror.device_id)
+
+
+def _reach(work: Work, mirror: Mirror, change: Change) -> None:
+    mirrors.set_version(
+        work.transaction, mirror.device_id, change.collection, version=change.version
+    )
 
 
 def _learn(work: Work, mirror: Mirror, changes: Sequence[Change]) -> None:
@@ -222,6 +222,16 @@ def _read_failure(event: Event, _started_at: datetime) -> Effect:
     return apply
 
 
+def _read_offer(event: Event, _started_at: datetime) -> Effect:
+    offer = call_events.read_offer(event.data, event.at)
+    return lambda work, mirror: call_events.apply_offer(work, mirror, offer)
+
+
+def _read_call_end(event: Event, _started_at: datetime) -> Effect:
+    end = call_events.read_end(event.type, event.data, event.at)
+    return lambda work, mirror: call_events.apply_end(work, mirror, end)
+
+
 def _read_nothing(_event: Event, _started_at: datetime) -> Effect:
     return lambda _work, _mirror: None
 
@@ -247,5 +257,9 @@ _READERS: Mapping[str, Callable[[Event, datetime], Effect]] = MappingProxyType(
         "pairing.failed": _read_failure,
         "qr.generated": _read_code,
         "events.gap": _read_gap,
+        "call.offer": _read_offer,
+        "call.accept": _read_call_end,
+        "call.reject": _read_call_end,
+        "call.terminate": _read_call_end,
     }
 )

@@ -43,6 +43,17 @@ def is_chat_jid(text: str) -> bool:
     return pattern is not None and pattern.fullmatch(user) is not None
 
 
+def is_person(jid: str) -> bool:
+    """Tell whether a JID is a user's, by number or LID."""
+    return jid.endswith((f"@{USER_SERVER}", f"@{LID_SERVER}"))
+
+
+def without_device(jid: str) -> str:
+    """Return a JID without its device part, such as `:12` in `15550001111:12@s.whatsapp.net`."""
+    user, at, server = jid.partition("@")
+    return f"{user.partition(':')[0].partition('.')[0]}{at}{server}"
+
+
 def phone_number_of(jid: str | None) -> str | None:
     """Return the digits of a user's JID (a device part dropped), or None for any other JID."""
     if jid is None:

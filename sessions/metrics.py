@@ -5,7 +5,13 @@ What happens is counted here as it happens; what is, `sessions.collector` reads 
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 
 class Metrics:
@@ -21,9 +27,35 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._calls = Counter("wuts_calls", "Calls that were offered.", registry=self.registry)
+        self._rejects = Counter(
+            "wuts_call_rejects",
+            "Rejects of calls, by a rule or by request, and what became of them.",
+            ["origin", "outcome"],
+            registry=self.registry,
+        )
+        self._replies = Counter(
+            "wuts_call_replies",
+            "Replies to calls, and what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
+
     def count_patch(self, mutations: int) -> None:
         """Count a patch that was accepted."""
         self._mutations.observe(mutations)
+
+    def count_calls(self, count: int) -> None:
+        """Count new calls."""
+        self._calls.inc(count)
+
+    def count_reject(self, origin: str, outcome: str) -> None:
+        """Count a reject: `acknowledged`, `unacknowledged` or `failed`."""
+        self._rejects.labels(origin, outcome).inc()
+
+    def count_reply(self, outcome: str) -> None:
+        """Count a reply: `sent`, `failed`, or why it was not tried."""
+        self._replies.labels(outcome).inc()
 
     def render(self) -> bytes:
         """Write everything in the text format of `prometheus_client.CONTENT_TYPE_LATEST`."""

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session as Transaction
 from sessions.chat_changes import ChatChanges
 from sessions.chat_records import ChatRecord
 from sessions.jid import LID_SERVER, USER_SERVER
+from sessions.store import calls, event_log, mirrors
 from sessions.store import chats as rows
-from sessions.store import event_log, mirrors
 from sessions.store.chats import StoredChat
 from sessions.times import to_rfc3339
 
@@ -65,6 +65,14 @@ class Mirror:
             chat = self._make(jid)
         return chat
 
+    def pair_of(self, jid: str) -> tuple[str | None, str | None]:
+        """Return the number and the LID of a person, as far as they are known."""
+        if jid.endswith(USER_SERVER):
+            return jid, self._lids.get(jid)
+        if jid.endswith(LID_SERVER):
+            return self._numbers.get(jid), jid
+        return None, None
+
     def load(self, jids: Iterable[str]) -> None:
         """Load what the JIDs name, with a few statements."""
         named = set(jids)
@@ -81,8 +89,6 @@ class Mirror:
 
     def known(self, fields: Sequence[str]) -> list[ChatRecord]:
         """Return the chats of which app state has said something of any of the settings."""
-        if not fields:
-            return []
         self._take(rows.load_known(self.transaction, self.device_id, fields))
         return [
             chat
@@ -116,6 +122,7 @@ class Mirror:
         """Begin anew for another account: nothing that was known is true of it."""
         self.write()
         rows.erase(self.transaction, self.device_id, at=self.now)
+        calls.erase(self.transaction, self.device_id)
         for row in mirrors.collections(self.transaction, self.device_id).values():
             self.transaction.delete(row)
         self.transaction.flush()

@@ -35,9 +35,7 @@ def apply_change(mirror: Mirror, change: Change, cause: str | None) -> None:
         _delete(mirror, jid, change)
 
 
-def apply_whole(
-    mirror: Mirror, collection: str, *, changes: Sequence[Change], cause: str | None
-) -> None:
+def apply_whole(mirror: Mirror, changes: Sequence[Change], cause: str | None) -> None:
     """Take over a collection that was read anew; what is not in it is off."""
     mirror.load({jid for change in changes if (jid := change.jid) is not None})
     told: set[tuple[int, str]] = set()
@@ -46,7 +44,7 @@ def apply_whole(
         if setting is not None and jid is not None and not change.is_removal:
             apply_change(mirror, change, cause)
             told.add((id(mirror.obtain(jid)), setting[0]))
-    fields = SETTINGS_OF.get(collection, ())
+    fields = SETTINGS_OF.get(changes[0].collection, ())
     for chat in mirror.known(fields):
         for field in fields:
             is_told = (id(chat), field) in told

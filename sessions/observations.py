@@ -67,8 +67,7 @@ class Observation:
 class CollectionStatus:
     """The state of one app-state collection of a device. `last_ok_at` None: not known.
 
-    `is_loaded`: this is what the bridge's store had when it was opened. `is_empty`: it was read
-    anew, and had nothing to tell.
+    `is_loaded`: this is what the bridge's store had when it was opened.
     """
 
     name: str
@@ -76,7 +75,6 @@ class CollectionStatus:
     state: CollectionState
     last_ok_at: datetime | None = None
     is_loaded: bool = False
-    is_empty: bool = False
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any]) -> CollectionStatus:
@@ -86,7 +84,6 @@ class CollectionStatus:
             version=int(data["version"]),
             state=CollectionState(data["state"]),
             is_loaded=data.get("loaded", False) is True,
-            is_empty=data.get("full", False) is True,
         )
 
     @classmethod

@@ -7,7 +7,7 @@ transaction, and it is acknowledged only afterwards, so that nothing is lost or 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event as Flag
 from threading import Thread
 
@@ -41,15 +41,25 @@ class EventMalformed(Exception):
 
 
 class Pump:
-    """Moves batches. One thread at a time."""
+    """Moves batches. One thread at a time.
+
+    `on_calls` is told how many new calls were committed.
+    """
 
     def __init__(
-        self, bridge: Bridge, database: Database, *, registry: Registry, now: WallClock
+        self,
+        bridge: Bridge,
+        database: Database,
+        *,
+        registry: Registry,
+        now: WallClock,
+        on_calls: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._bridge = bridge
         self._database = database
         self._registry = registry
         self._now = now
+        self._on_calls = on_calls
         self._started_at = now()
         self._full_syncs = FullSyncs()
         self._acknowledged = 0
@@ -70,15 +80,17 @@ class Pump:
         effects = [self._read(event) for event in batch.events]
         while True:
             try:
-                self._apply(batch, effects)
+                calls = self._apply(batch, effects)
                 break
             except EventMalformed as error:
                 event = batch.events[error.position]
                 log.exception("event_malformed", type=event.type, device_id=event.device_id)
                 effects[error.position] = None
         self._full_syncs.forget_finished()
+        if calls:
+            self._on_calls(calls)
 
-    def _apply(self, batch: EventBatch, effects: Sequence[Effect | None]) -> None:
+    def _apply(self, batch: EventBatch, effects: Sequence[Effect | None]) -> int:
         with self._database.write() as transaction:
             work = Work(
                 transaction,
@@ -93,6 +105,7 @@ class Pump:
                 if is_new and effect is not None:
                     _apply_one(work, event, effect, position=position)
             work.write()
+        return work.calls
 
     def _read(self, event: Event) -> Effect | None:
         try:

@@ -12,6 +12,8 @@ from sessions.addressing import MirrorAddresses
 from sessions.admission import Admission
 from sessions.audit import Audit, AuditThread
 from sessions.boot import Boot, BootThread
+from sessions.call_worker import CallWorker
+from sessions.calls import Calls
 from sessions.chat_list import ChatList
 from sessions.chats import Chats
 from sessions.choices import Choices
@@ -22,6 +24,7 @@ from sessions.connections import Connections
 from sessions.data_directory import DataUnusable
 from sessions.deadline import Deadline
 from sessions.devices import Devices
+from sessions.disappearing import Disappearing
 from sessions.environment import Environment
 from sessions.errors import StorageUnavailable
 from sessions.event_log import EventLog
@@ -30,6 +33,7 @@ from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.parts import Part, Repeater
 from sessions.pool import Pool
+from sessions.presence import Presence
 from sessions.pump import Pump, PumpThread
 from sessions.registry import Registry
 from sessions.restores import note_start
@@ -72,7 +76,12 @@ class Service:
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
-        self.chats = Chats(environment, Choices(environment.database, self.devices))
+        choices = Choices(environment.database, self.devices)
+        self.chats = Chats(environment, choices)
+        worker = CallWorker(environment, pool, metrics=metrics)
+        self.calls = Calls(environment, self.devices, worker=worker, metrics=metrics)
+        self.presence = Presence(environment, choices)
+        self.disappearing = Disappearing(environment, choices)
         self.chat_list = ChatList(environment, self.devices)
         self.event_log = EventLog(environment, self.devices)
         self.event_streams = EventStreams(
@@ -85,13 +94,18 @@ class Service:
         self._bridge = bridge
         self._bridge_is_started = False
         pump = Pump(
-            bridge, environment.database, registry=environment.registry, now=environment.now
+            bridge,
+            environment.database,
+            registry=environment.registry,
+            now=environment.now,
+            on_calls=worker.note_calls,
         )
         self._pump = PumpThread(pump)
         self.metrics = metrics
         metrics.registry.register(
             ServiceCollector(environment, pool=pool, pump=self._pump, bridge=bridge)
         )
+        self._answering = Repeater("calls", worker.step_when_due, pause=0)
         self._storage = Repeater("storage", environment.storage.step, pause=_PAUSE_SECONDS)
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
@@ -143,6 +157,7 @@ class Service:
             Part("pool", pool.start, pool.stop),
             Part("bridge", self._start_bridge, self._stop_bridge),
             Part("pump", self._pump.start, self._pump.stop),
+            self._answering.as_part(),
             Part("commands", self._room.open, self._drain),
             self._upkeep.as_part(),
             Part("boot", self._boot.start, self._boot.stop),

@@ -16,11 +16,12 @@ from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import ServiceError
 from sessions.states import Device
-from sessions.store import chats, event_log, mirrors
+from sessions.store import calls, chats, event_log, mirrors
 from sessions.store import devices as device_rows
 from sessions.times import to_milliseconds
 
 LOG_LIFE = timedelta(days=7)
+"""For so long events and calls are kept."""
 _PRUNE_EVERY = timedelta(minutes=10)
 _TRY_EVERY = timedelta(minutes=1)
 _SYNC_SECONDS = 60.0
@@ -33,7 +34,7 @@ class Upkeep:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._tried: dict[tuple[str, str], datetime] = {}
+        self._tried: dict[tuple[str, str], tuple[datetime, bool]] = {}
         self._prune_at: datetime | None = None
 
     def step(self) -> None:
@@ -48,18 +49,26 @@ class Upkeep:
 
     def _renew(self, device: Device, name: str) -> None:
         now = self._environment.now()
-        tried_at = self._tried.get((device.id, name))
-        if tried_at is None or now >= tried_at + _TRY_EVERY:
-            self._tried[device.id, name] = now
-            self._sync(device, name)
+        tried_at, has_worked = self._tried.get((device.id, name), (None, False))
+        if tried_at is not None and now < tried_at + _TRY_EVERY:
+            return
+        self._tried.pop((device.id, name), None)
+        if has_worked:
+            # It was read, and had nothing to tell.
+            with self._environment.database.write() as transaction:
+                mirrors.set_stale(transaction, device.id, name, stale=False)
+            return
+        self._tried[device.id, name] = (now, self._sync(device, name))
 
-    def _sync(self, device: Device, name: str) -> None:
+    def _sync(self, device: Device, name: str) -> bool:
         try:
             session = self._environment.registry.session_of(device)
             deadline = Deadline.after(_SYNC_SECONDS)
             session.ask("app_state.sync", deadline, collection=name, full=True)
         except ServiceError as error:
             log.warning("collection_not_renewed", device_id=device.id, code=error.code)
+            return False
+        return True
 
     def _prune(self) -> None:
         now = self._environment.now()
@@ -67,5 +76,6 @@ class Upkeep:
             return
         with self._environment.database.write() as transaction:
             event_log.remove_before(transaction, to_milliseconds(now - LOG_LIFE))
+            calls.remove_before(transaction, now - LOG_LIFE)
             chats.forget_positions(transaction, to_milliseconds(now - POSITIONS_LIFE))
         self._prune_at = now + _PRUNE_EVERY

@@ -49,7 +49,8 @@ class FullSyncs:
 class Work:
     """The transaction, and in it the mirrors of the devices that the batch is about.
 
-    `jids` are those that its events name, by device; `now` is in Unix milliseconds.
+    `jids` are those that its events name, by device; `now` is in Unix milliseconds; `calls` counts
+    the new ones.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Work:
         self.transaction = transaction
         self.full_syncs = full_syncs
         self.now = now
+        self.calls = 0
         self._jids = jids
         self._mirrors: dict[DeviceKey, Mirror | None] = {}
 

@@ -28,7 +28,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer of a request that succeeded. `body` is JSON without tokens."""
+    """The answer of a request that succeeded. `body` is JSON without secrets."""
 
     status: int
     body: bytes

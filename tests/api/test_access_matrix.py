@@ -39,6 +39,15 @@ TENANT = {
     "POST /chats/{chat_jid}/pin": ("chats:write", EVERYBODY),
     "DELETE /chats/{chat_jid}/pin": ("chats:write", EVERYBODY),
     "POST /chats/{chat_jid}/read": ("chats:write", EVERYBODY),
+    "PUT /chats/{chat_jid}/disappearing": ("chats:write", EVERYBODY),
+    "POST /chats/{chat_jid}/typing": ("presence:write", EVERYBODY),
+    "POST /presence": ("presence:write", EVERYBODY),
+    "POST /presence/subscribe": ("presence:write", EVERYBODY),
+    "GET /calls": ("calls:read", EVERYBODY),
+    "GET /calls/{call_id}": ("calls:read", EVERYBODY),
+    "POST /calls/reject": ("calls:write", EVERYBODY),
+    "GET /calls/settings": ("calls:read", EVERYBODY),
+    "PUT /calls/settings": ("calls:write", EVERYBODY),
     "GET /appstate": ("devices:manage", EVERYBODY),
     "POST /appstate/sync": ("appstate:write", EVERYBODY),
     "POST /devices": ("devices:manage", EVERYBODY),
@@ -77,6 +86,7 @@ OPEN = ["GET /healthz", "GET /readyz", "GET /metrics"]
 NAMING = [operation for operation in TENANT if re.search(r"{(device|user|token)_id}", operation)]
 CHOOSING = ["GET /qr", "GET /qr/status", "GET /status", "POST /connect", "POST /disconnect"]
 CHOOSING += ["GET /events", "GET /events/stream"]
+CHOOSING += ["GET /calls", "GET /calls/{call_id}", "GET /calls/settings"]
 # The same, with a body that changes something.
 CHANGING: dict[str, dict[str, Any]] = {
     "POST /chats/{chat_jid}/archive": {"archived": True},
@@ -85,6 +95,12 @@ CHANGING: dict[str, dict[str, Any]] = {
     "POST /chats/{chat_jid}/pin": {},
     "DELETE /chats/{chat_jid}/pin": {},
     "POST /chats/{chat_jid}/read": {"read": True},
+    "PUT /chats/{chat_jid}/disappearing": {"preset": "24h"},
+    "POST /chats/{chat_jid}/typing": {"state": "typing"},
+    "POST /presence": {},
+    "POST /presence/subscribe": {"jid": CHAT},
+    "POST /calls/reject": {"call_id": "C1", "from": CHAT},
+    "PUT /calls/settings": {"auto_reject": "all"},
 }
 
 DOCUMENT = build_document()["paths"]
@@ -304,9 +320,9 @@ def test_foreign_devices_are_not_found(world: World, operation: str) -> None:
         for device in (foreign, colleagues) if role is Role.USER else (foreign,):
             answer = caller.request(
                 method,
-                path.format(chat_jid=CHAT),
+                path.format(chat_jid=CHAT, call_id="C1"),
                 query_string={"device_id": device},
-                json=body if method == "POST" else None,
+                json=body if method in ("POST", "PUT") else None,
             )
             assert told(answer) == (404, "DEVICE_NOT_FOUND")
     world.stranger.request("DELETE", f"/devices/{foreign}?purge=true")

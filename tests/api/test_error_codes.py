@@ -159,6 +159,13 @@ def ask_linked(path: str) -> Way:
     return way
 
 
+def reject_too_late(scene: Scene) -> TestResponse:
+    """Reject a call that is over."""
+    scene.bridge.end_call(scene.link(), "C1", CHAT, event="call.terminate")
+    wait_until(lambda: scene.caller.get("/calls/C1").status_code == 200)
+    return scene.caller.post("/calls/reject", json={"call_id": "C1"})
+
+
 def break_off(scene: Scene) -> TestResponse:
     """Send less of a body than was announced."""
     return scene.archive(environ_overrides={"CONTENT_LENGTH": "100"})
@@ -238,6 +245,7 @@ WAYS: Mapping[ErrorCode, Way] = {
     ErrorCode.NOT_FOUND: ask("GET", "/nowhere"),
     ErrorCode.DEVICE_NOT_FOUND: ask("GET", f"/status?device_id={NOBODY}"),
     ErrorCode.CHAT_NOT_FOUND: ask_linked(f"/chats/{CHAT}"),
+    ErrorCode.CALL_NOT_FOUND: ask_linked("/calls/C1"),
     ErrorCode.USER_NOT_FOUND: ask("GET", f"/users/{NOBODY}"),
     ErrorCode.TENANT_NOT_FOUND: ask_as_platform("GET", f"/global/tenants/{NOBODY}"),
     ErrorCode.TOKEN_NOT_FOUND: ask("DELETE", f"/tokens/{NOBODY}"),
@@ -250,6 +258,7 @@ WAYS: Mapping[ErrorCode, Way] = {
     ErrorCode.DEVICE_LOGGED_OUT: archive_while("logged_out", "unlinked"),
     ErrorCode.DEVICE_REPLACED: archive_while("replaced", "another_connection"),
     ErrorCode.DEVICE_BANNED: archive_while("banned", "account_banned"),
+    ErrorCode.CALL_ENDED: reject_too_late,
     ErrorCode.TENANT_EXISTS: register_twice,
     ErrorCode.USER_EXISTS: repeat("POST", "/users", json=USER),
     ErrorCode.LAST_ADMIN: step_down,

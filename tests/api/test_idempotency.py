@@ -202,11 +202,15 @@ def client_of(app: Flask) -> CheckedClient:
     return client
 
 
-NOT_KEYED = {"device.pair", "device.connect", "device.disconnect", "device.logout"}
+NOT_KEYED = {"device.pair", "device.connect", "device.disconnect", "device.logout"} | {
+    "chat.typing",
+    "presence.set",
+    "presence.subscribe",
+}
 
 
 def test_every_write_is_keyed_or_excepted() -> None:
-    """Whatever changes something takes a key, but for pairing, connecting and logging out."""
+    """Whatever changes something takes a key; not so pairing, connecting, log-out, presence."""
     writes = {access.action: access.keyed for access in TENANT.values() if access.action}
     assert {action for action, keyed in writes.items() if keyed is Keyed.NO} == NOT_KEYED
 

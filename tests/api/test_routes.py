@@ -32,16 +32,20 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 TOKEN = "3f1d2c4b-1111-4222-8333-444455556666"
 
 
+# What may stand behind these is a name, also where it is that of another operation.
+NAMED = {"/chats": f"/chats/{CHAT}", "/calls": "/calls/{call_id}"}
+
+
 def ends_with_name(path: str) -> bool:
     """Tell whether a path ends with an id, or with what could be one."""
-    return path.endswith("}") or path.rpartition("/")[0] == "/chats"
+    return path.endswith("}") or path.rpartition("/")[0] in NAMED
 
 
 def served(path: str) -> set[str]:
     """Return the methods that a path takes."""
     methods = {method for method, known, _ in OPERATIONS if known == path} or {"GET"}
-    if path.startswith("/chats/") and ends_with_name(path):
-        methods |= {method for method, known, _ in OPERATIONS if known == f"/chats/{CHAT}"}
+    named = NAMED.get(path.rpartition("/")[0])
+    methods |= {method for method, known, _ in OPERATIONS if known == named}
     return methods | ({"HEAD"} if "GET" in methods and path not in HEADLESS else set())
 
 

@@ -19,6 +19,7 @@ from sessions.paging import PageRequest
 from sessions.principals import Principal
 from sessions.service import Service, build_service
 from sessions.states import Device
+from sessions.times import utc_now
 
 SECONDS = 10.0
 """How long a test waits for what must happen."""
@@ -104,11 +105,12 @@ class Stage:
 
 @contextmanager
 def running(path: Path, bridge: FakeBridge | None = None, **limits: Any) -> Iterator[Stage]:
-    """Run a service on a folder."""
+    """Run a service on a folder; `now` is its clock, if not the wall's."""
     bridge = bridge or FakeBridge()
+    now = limits.pop("now", utc_now)
     network = limits.pop("network", Network.whatsapp())
     config = ServiceConfig(path, network, **{"pool_size": 16, **limits})
-    service = build_service(config, bridge)
+    service = build_service(config, bridge, now=now)
     service.start()
     try:
         yield Stage(service, bridge, path)

@@ -174,13 +174,12 @@ type collectionData struct {
 	Version    uint64 `json:"version"`
 	State      string `json:"state"`
 	Loaded     bool   `json:"loaded,omitempty"`
-	Full       bool   `json:"full,omitempty"`
 }
 
 func (l *link) onStatus(status engine.Status) {
 	l.collections.set(status)
 	l.enqueue("app_state.status", collectionData{
-		string(status.Name), status.Version, string(status.State), status.Loaded, status.Full,
+		string(status.Name), status.Version, string(status.State), status.Loaded,
 	}, false)
 }
 

@@ -46,26 +46,6 @@ def test_equal_versions_need_nothing(stage: Stage) -> None:
     assert feed.page().is_complete
 
 
-def test_an_empty_collection_is_reflected(stage: Stage) -> None:
-    """When a collection that was read anew holds nothing, all that was known of it is off."""
-    feed = open_feed(stage)
-    feed.settle()
-    feed.change("archive", ANN, True, version=1)
-    feed.load("regular_low", version=2)
-    feed.step()
-    assert not feed.page().is_complete
-    empty = {"collection": "regular_low", "version": 2, "state": "ok", "full": True}
-    feed.emit("app_state.status", is_spooled=False, **empty)
-    feed.step()
-    assert feed.page().is_complete
-    assert feed.chats()[ANN].archived is False
-    told = [data for name, data in feed.events() if name == "chat.archive"]
-    assert [(data["archived"], data["cause"]) for data in told] == [
-        (True, "phone"),
-        (False, "reconciled"),
-    ]
-
-
 def test_old_entries_are_forgotten(stage: Stage) -> None:
     """Upkeep removes what is older than a week, and never the newest entry."""
     feed = open_feed(stage)

@@ -53,14 +53,7 @@ func (e *Engine) emit(ctx context.Context, c *collection, b batch) {
 			e.options.Wire.Dispatch(ctx, c.name, mutation, full)
 		})
 	}
-	switch {
-	case full && len(mutations) == 0:
-		e.publish(c, foundEmpty)
-	case full || reported != b.scratch.state.Version:
-		e.publish(c, newVersion)
-	default:
-		e.publish(c, noNews)
-	}
+	e.publish(c, full || reported != b.scratch.state.Version)
 }
 
 func toChange(name appstate.WAPatchName, m appstate.Mutation) Change {

@@ -127,7 +127,7 @@ func (e *Engine) open(ctx context.Context, name appstate.WAPatchName) (*collecti
 	if c.record.rung == rungCopy {
 		e.expectCopy(c)
 	}
-	e.publish(c, noNews)
+	e.publish(c, false)
 	return c, nil
 }
 

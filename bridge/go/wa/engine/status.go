@@ -26,7 +26,6 @@ type Status struct {
 	State   State
 	LastOK  time.Time // zero: never in step with the server
 	Loaded  bool      // what the store has, reported before anything else of the collection
-	Full    bool      // a full sync has just found nothing to report of the collection
 }
 
 // collection is what the engine knows about one collection while it runs.
@@ -47,24 +46,16 @@ func (c *collection) status() Status {
 	}
 }
 
-// news is why a status is reported although the state has not changed.
-type news int
-
-const (
-	noNews     news = iota
-	newVersion      // a version that no change has told of
-	foundEmpty      // a full sync without any change to tell
-)
-
-// publish makes the collection's status visible, and reports it if its state changed or there is news.
-func (e *Engine) publish(c *collection, why news) {
+// publish makes the collection's status visible, and reports it if its state changed or if the
+// caller has something to say that no change said.
+func (e *Engine) publish(c *collection, always bool) {
 	status := c.status()
 	e.statusMutex.Lock()
 	last, ok := e.statuses[c.name]
 	e.statuses[c.name] = status
 	e.statusMutex.Unlock()
-	status.Loaded, status.Full = !ok, why == foundEmpty
-	if why != noNews || status.Loaded || last.State != status.State {
+	status.Loaded = !ok
+	if always || status.Loaded || last.State != status.State {
 		e.shield("app_state_status_handler_panicked", func() { e.options.OnStatus(status) })
 	}
 }

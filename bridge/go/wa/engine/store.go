@@ -153,6 +153,6 @@ func (e *Engine) liveMACs(ctx context.Context, name appstate.WAPatchName) ([][]b
 func (e *Engine) climb(ctx context.Context, c *collection, to rung) error {
 	c.record.rung, c.record.triedAt = to, e.now()
 	err := e.saveRecord(context.WithoutCancel(ctx), c.name, c.record)
-	e.publish(c, noNews)
+	e.publish(c, false)
 	return fromStore(ctx, err)
 }

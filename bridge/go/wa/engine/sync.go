@@ -71,7 +71,7 @@ func (e *Engine) settle(ctx context.Context, c *collection, err error) error {
 	case errors.Is(err, ErrNoKeys):
 		c.awaitingKeys = true
 	}
-	e.publish(c, noNews)
+	e.publish(c, false)
 	return err
 }
 

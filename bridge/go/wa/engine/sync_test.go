@@ -33,25 +33,6 @@ func TestSyncFollowsTheServer(t *testing.T) {
 	r.mustAgree()
 }
 
-// A full sync that finds nothing says so, because no change does.
-func TestFullSyncOfNothing(t *testing.T) {
-	a := newAccount(t, syncd.Options{})
-	r := a.link()
-	r.sync(low)
-	if last := r.statuses[len(r.statuses)-1]; !last.Full || last.State != StateOK {
-		t.Errorf("status %+v", last)
-	}
-	a.write(phoneArchives(chatNumber(1)))
-	for _, full := range []bool{false, true} {
-		if _, err := r.engine.Sync(t.Context(), low, full); err != nil {
-			t.Fatal(err)
-		}
-		if last := r.statuses[len(r.statuses)-1]; full && last.Full {
-			t.Errorf("status %+v", last)
-		}
-	}
-}
-
 // Patches that come in pages are all taken, in a first fetch, an incremental one and a conflict.
 func TestPaging(t *testing.T) {
 	a := newAccount(t, syncd.Options{PageSize: 2})
