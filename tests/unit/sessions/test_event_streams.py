@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,7 +187,7 @@ def test_a_token_that_is_revoked(feed: Feed) -> None:
 
 
 def test_a_stop_ends_streams(tmp_path: Path) -> None:
-    """A stream that waits ends at once when the service stops."""
+    """A stream that waits holds no connection of the database, and ends when the service stops."""
     slow = Pace(check=60, heartbeat=60, life=60)
     with running(tmp_path) as stage:
         feed = fill(stage, FEW)
@@ -194,6 +195,8 @@ def test_a_stop_ends_streams(tmp_path: Path) -> None:
         streams = [listen(feed, LogPosition(FEW), pace=slow) for _ in range(3)]
         with threads([partial(list, stream) for stream in streams]) as outcomes:
             wait_until(lambda: len(session._watchers) == len(streams))
+            readers: Any = stage.service._environment.database._readers
+            wait_until(lambda: readers.pool.checkedout() == 0)
             stage.service.begin_stopping()
         assert [type(outcome) for outcome in outcomes] == [ShuttingDown] * len(streams)
 
