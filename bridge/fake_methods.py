@@ -23,8 +23,12 @@ _MAY_SEND = {
     "device.erase",
     "app_state.apply",
     "tenant.erase",
+    "call.reject",
     "message.send_text",
+    "chat.typing",
     "chat.set_disappearing",
+    "presence.set",
+    "presence.subscribe",
 }
 
 

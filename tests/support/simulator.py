@@ -78,6 +78,20 @@ class Phone:
         """Let something happen to the account: ban, main-device-gone, restore, keys/share, …"""
         self.simulator.post(self.url(f"/{verb}"), body)
 
+    def ring(self, caller: str, **call: Any) -> str:
+        """Let somebody call the account; returns the id of the call."""
+        answer = self.simulator.post(self.url("/calls"), {"from": caller, **call})
+        return str(answer["call_id"])
+
+    def calls(self) -> dict[str, dict[str, Any]]:
+        """Return the calls of the account, by id, with the rejects that its devices sent."""
+        seen = self.simulator.get(self.url("/calls"))["calls"]
+        return {call["call_id"]: call for call in seen}
+
+    def texts(self) -> list[dict[str, Any]]:
+        """Return what devices of the account wrote, as its readers decrypted it."""
+        return list(self.simulator.get(self.url("/messages"))["messages"])
+
     def devices(self) -> list[dict[str, Any]]:
         """Return the linked devices with `id` and `online`."""
         return list(self.simulator.get(self.url())["devices"])

@@ -93,6 +93,37 @@ def test_a_wrong_patch_is_refused(bridge: FakeBridge, mutations: list[dict[str, 
     assert raised.value.code is BridgeCode.INVALID_ARGUMENT
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("call.reject", {"call_id": "C1", "from": CHAT}),
+        ("message.send_text", {"to": CHAT, "text": "", "message_id": "A" * 16}),
+        ("message.send_text", {"to": CHAT, "text": "x", "message_id": "a" * 16}),
+        ("message.send_text", {"to": "1@g.us", "text": "x", "message_id": "A" * 16}),
+        ("chat.typing", {"chat_jid": CHAT, "state": "recording", "media": "audio"}),
+        ("chat.set_disappearing", {"chat_jid": CHAT, "seconds": 3600}),
+        ("presence.set", {"state": "online"}),
+        ("presence.subscribe", {"jid": "1@g.us"}),
+    ],
+)
+def test_what_is_no_talk_is_refused(
+    bridge: FakeBridge, method: str, params: Mapping[str, Any]
+) -> None:
+    """Values that the bridge does not know are wrong arguments, and nothing is sent."""
+    link(bridge)
+    assert code_of(bridge, method, {**KEY, **params}) is BridgeCode.INVALID_ARGUMENT
+
+
+def test_a_text_is_read_once_however_often_it_is_sent(bridge: FakeBridge) -> None:
+    """Its id makes it one message; without a connection none is sent."""
+    text = {**KEY, "to": CHAT, "text": "x", "message_id": "A" * 16}
+    assert code_of(bridge, "message.send_text", text) is BridgeCode.DEVICE_NOT_LINKED
+    link(bridge)
+    for _ in range(2):
+        bridge.call("message.send_text", text, timeout_ms=1000)
+    assert bridge.device(DEVICE).talk.texts == {"A" * 16: (CHAT, "x")}
+
+
 def test_versions_count_patches(bridge: FakeBridge) -> None:
     """Each accepted patch makes the next version of its collection."""
     link(bridge)
@@ -161,6 +192,8 @@ def test_a_stopped_bridge_answers_so(bridge: FakeBridge) -> None:
         ("device.logout", BridgeCode.OUTCOME_UNKNOWN),
         ("device.erase", BridgeCode.OUTCOME_UNKNOWN),
         ("tenant.erase", BridgeCode.OUTCOME_UNKNOWN),
+        ("call.reject", BridgeCode.OUTCOME_UNKNOWN),
+        ("message.send_text", BridgeCode.OUTCOME_UNKNOWN),
         ("device.status", BridgeCode.DEADLINE_EXCEEDED),
     ],
 )
