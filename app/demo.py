@@ -167,14 +167,11 @@ def summarise(demo: Demo, credentials: Mapping[str, str]) -> dict[str, Any]:
 def describe(summary: Mapping[str, Any], *, scanned: bool, path: Path) -> str:
     """Build the text that a person reads when everything runs."""
     linked = "scanned the QR and linked the device" if scanned else "linked from an earlier start"
-    archive = " \\\n      ".join(
-        (
-            f"curl -X POST {summary['api']}/chats/{summary['chats'][0]}/archive",
-            f"-H {shlex.quote('Authorization: Bearer ' + summary['token'])}",
-            "-H 'Content-Type: application/json' -d '{\"archived\": true}'",
-        )
-    )
-    view = f"{summary['simulator']}/v1/accounts/{summary['phone']}/appstate/regular_low"
+    api, token = summary["api"], summary["token"]
+    chat, account = summary["chats"][0], f"{summary['simulator']}/v1/accounts/{summary['phone']}"
+    archive = write_curl(f"{api}/chats/{chat}/archive", {"archived": True}, token)
+    reject = write_curl(f"{api}/calls/reject", {"call_id": "…"}, token)
+    ring = write_curl(f"{account}/calls", {"from": chat})
     chats = "\n".join(f"    {jid}" for jid in summary["chats"])
     return f"""
 WUTS is running against the WhatsApp simulator. The simulated phone +{summary["phone"]} {linked}.
@@ -186,17 +183,30 @@ WUTS is running against the WhatsApp simulator. The simulated phone +{summary["p
 
     {archive}
 
+  Let {chat} call, and reject the call by the id that this prints:
+
+    {ring}
+    {reject}
+
   Chats of this phone:
 {chats}
 
   What the phone sees:
 
-    curl {view}
+    curl {account}/appstate/regular_low
 
   The same facts for programs: {path}
 
 Below, every change that the phone sees. Ctrl-C stops everything.
 """
+
+
+def write_curl(url: str, body: Mapping[str, Any], token: str | None = None) -> str:
+    """Write a POST as a command over a few lines."""
+    given = [] if token is None else [f"-H {shlex.quote(f'Authorization: Bearer {token}')}"]
+    data = f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+    parts = [f"curl -X POST {url}", *given, f"-H 'Content-Type: application/json' {data}"]
+    return " \\\n      ".join(parts)
 
 
 def require_free(port: int) -> None:

@@ -51,6 +51,25 @@ def archive(facts: dict[str, Any], *, archived: bool) -> httpx.Response:
     )
 
 
+def ring(facts: dict[str, Any]) -> str:
+    """Let the demo's first chat call as the printed curl does; returns the id of the call."""
+    url = f"{facts['simulator']}/v1/accounts/{facts['phone']}/calls"
+    answer = httpx.post(url, json={"from": facts["chats"][0]}, trust_env=False)
+    assert answer.is_success, answer.text
+    return str(answer.json()["call_id"])
+
+
+def reject(facts: dict[str, Any], call_id: str) -> str | None:
+    """Reject a call as the printed curl does; returns its state once it is known."""
+    answer = httpx.post(
+        f"{facts['api']}/calls/reject",
+        json={"call_id": call_id},
+        headers={"Authorization": f"Bearer {facts['token']}"},
+        trust_env=False,
+    )
+    return answer.json().get("state")
+
+
 def test_demo_shows_the_main_job(tmp_path: Path) -> None:
     """The demo archives, shows the phone's view, keeps a second off, ends well and starts again."""
     with running_demo(tmp_path) as (child, facts):
@@ -60,6 +79,9 @@ def test_demo_shows_the_main_job(tmp_path: Path) -> None:
         jid = facts["chats"][0]
         answer = archive(facts, archived=True)
         assert answer.json() == {"success": True, "chat_jid": jid, "archived": True}
+        call_id = ring(facts)
+        state = wait_for(lambda: reject(facts, call_id), seconds=10, what="the call")
+        assert state == "rejecting"
         second = subprocess.run(command_for(tmp_path), capture_output=True, text=True, timeout=60)
         assert second.returncode == 1
         assert "already running" in second.stderr
