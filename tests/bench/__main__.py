@@ -67,7 +67,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a report")
     parser.add_argument("--quick", action="store_true", help="a short look, not for comparison")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections alone")
-    parser.add_argument("--seconds", type=float, default=4, help="length of each measurement")
+    parser.add_argument("--seconds", type=float, default=3, help="length of each measurement")
     parser.add_argument("--devices", type=int, default=500, help="devices to restore")
     parser.add_argument("--binaries", type=Path, default=Path(".build"), help="where waseed is")
     return parser.parse_args()
