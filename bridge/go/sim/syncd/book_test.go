@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -257,10 +258,12 @@ func TestViewShape(t *testing.T) {
 	book := New(Options{})
 	empty, _ := json.Marshal(mustView(t, book, "regular"))
 	mustWrite(t, book, "regular", Mutation{Operation: "set", Index: []string{"nux", "a"}, TimestampMS: 5})
-	full, _ := json.Marshal(mustView(t, book, "regular"))
-	expected := `{"name":"regular","version":1,` +
+	view := mustView(t, book, "regular")
+	full, _ := json.Marshal(view)
+	expected := `{"name":"regular","version":1,"hash":"` + view.Hash + `",` +
 		`"entries":[{"index":["nux","a"],"value":{},"version":1,"author":0}]}`
-	if string(empty) != `{"name":"regular","version":0,"entries":[]}` || string(full) != expected {
+	nothing := `{"name":"regular","version":0,"hash":"` + strings.Repeat("00", 128) + `","entries":[]}`
+	if string(empty) != nothing || string(full) != expected {
 		t.Fatalf("%s\n%s", empty, full)
 	}
 }
