@@ -46,7 +46,9 @@ class ChatChanges:
         if after.values() == before_values:
             return
         before = ChatRecord(*before_values)
-        has_moved = after.order() != before.order() or after.is_listed != before.is_listed
+        has_moved = after.placed_by() != before.placed_by() and (
+            after.order() != before.order() or after.is_listed != before.is_listed
+        )
         placed = self._revision if has_moved else stored.placed_revision
         if has_moved:
             self._leave(stored, before)
@@ -56,7 +58,7 @@ class ChatChanges:
             self._renamed.append(stored.id)
         if before.is_listed and (after.jid != before.jid or not after.is_listed):
             self._unlisted[before.jid] = None
-        if after.is_listed:
+        if after.is_listed and not (before.is_listed and after.jid == before.jid):
             self._back.add(after.jid)
 
     def write(self, transaction: Transaction, device_id: str) -> bool:

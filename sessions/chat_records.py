@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from sessions.chat_names import build_search, build_sort_name, choose_name
@@ -60,7 +61,12 @@ class ChatRecord:
 
     def values(self) -> tuple[Any, ...]:
         """Return every field, in order."""
-        return tuple(getattr(self, name) for name in FIELDS)
+        values: tuple[Any, ...] = _get_values(self)
+        return values
+
+    def placed_by(self) -> tuple[Any, ...]:
+        """Return all that decides whether and where it is in the list."""
+        return (self.is_listed, bool(self.pinned), self.last_message_at, self.jid, *self.names)
 
     def order(self) -> tuple[int, int, str]:
         """Return what it is ordered by: pinned first, then the newest message, then its name."""
@@ -116,6 +122,7 @@ class ChatRecord:
 
 
 FIELDS = tuple(field.name for field in fields(ChatRecord))
+_get_values = attrgetter(*FIELDS)
 
 
 def max_known(first: int | None, second: int | None) -> int | None:

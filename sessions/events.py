@@ -92,8 +92,10 @@ def _read_change(event: Event, _started_at: datetime) -> Effect:
             return
         _learn(work, mirror, [change])
         mirror_settings.apply_change(mirror, change, "api" if change.is_own else "phone")
-        if change.is_last and change.collection in _mirrored(work, mirror):
-            _reach(work, mirror, change)
+        if change.is_last:
+            mirrors.move_version(
+                work.transaction, mirror.device_id, change.collection, version=change.version
+            )
 
     return apply
 
@@ -104,17 +106,11 @@ def _apply_whole(work: Work, mirror: Mirror, whole: Sequence[Change]) -> None:
     cause = "reconciled" if last.collection in _mirrored(work, mirror) else None
     mirror_settings.apply_whole(mirror, whole, cause)
     mirrors.set_stale(work.transaction, mirror.device_id, last.collection, stale=False)
-    _reach(work, mirror, last)
+    mirrors.set_version(work.transaction, mirror.device_id, last.collection, version=last.version)
 
 
 def _mirrored(work: Work, mirror: Mirror) -> Collection[str]:
     return mirrors.collections(work.transaction, mirror.device_id)
-
-
-def _reach(work: Work, mirror: Mirror, change: Change) -> None:
-    mirrors.set_version(
-        work.transaction, mirror.device_id, change.collection, version=change.version
-    )
 
 
 def _learn(work: Work, mirror: Mirror, changes: Sequence[Change]) -> None:

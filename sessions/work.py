@@ -81,7 +81,7 @@ class Work:
                 mirror.write()
 
     def _open(self, key: DeviceKey) -> Mirror | None:
-        if rows.find(self.transaction, key) is None:
+        if not rows.exists(self.transaction, key):
             return None
         jids = self._jids.get(key, frozenset())
         return Mirror(self.transaction, key.device_id, jids=jids, now=self.now)
@@ -100,9 +100,9 @@ def _collect(value: object, found: set[str]) -> None:
     if isinstance(value, str):
         if "@" in value:
             found.add(value)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for member in value.values():
             _collect(member, found)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, (list, tuple)):
         for member in value:
             _collect(member, found)

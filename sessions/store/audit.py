@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.paging import Page, PageRequest
-from sessions.store.models import AuditRow
+from sessions.store.models import AuditRow, Base
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class AuditEntry:
     target_id: str | None = None
 
 
+_NAMES = tuple(field.name for field in fields(AuditEntry))
+_INSERT = insert(Base.metadata.tables["audit"])
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """An entry that is kept; ids rise with time."""
@@ -42,7 +46,8 @@ class AuditRecord:
 
 def add(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     """Insert entries in order."""
-    transaction.add_all([AuditRow(**asdict(entry)) for entry in entries])
+    rows = [{name: getattr(entry, name) for name in _NAMES} for entry in entries]
+    transaction.execute(_INSERT, rows)
 
 
 def of_tenant(transaction: Transaction, tenant_id: str, page: PageRequest) -> Page[AuditRecord]:

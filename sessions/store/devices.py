@@ -5,19 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from bridge.interface import COLLECTIONS
 from sessions.observations import AFTER_RESTART, CollectionStatus, Observation
 from sessions.paging import Page, PageRequest
 from sessions.states import CollectionState, DesiredState, Device, DeviceKey, DeviceStatus
-from sessions.store.models import CollectionRow, DeviceRow
+from sessions.store.models import Base, CollectionRow, DeviceRow
 from sessions.store.paging import fetch_oldest_first
 
 # States that the server put a device in: connecting again by itself would be wrong, or in vain.
 _NOT_RESTORED = frozenset(
     {DeviceStatus.NEW, DeviceStatus.LOGGED_OUT, DeviceStatus.REPLACED, DeviceStatus.BANNED}
+)
+_DEVICES = Base.metadata.tables["devices"]
+# Built once: every batch of events asks.
+_EXISTS = select(_DEVICES.c.id).where(
+    _DEVICES.c.id == bindparam("device"), _DEVICES.c.tenant_id == bindparam("tenant")
 )
 _BADNESS = {state.value: badness for badness, state in enumerate(CollectionState)}
 
@@ -44,6 +49,12 @@ def find(transaction: Transaction, key: DeviceKey) -> Device | None:
     """Find a device of a tenant."""
     row = _find_row(transaction, key)
     return None if row is None else _to_device(row)
+
+
+def exists(transaction: Transaction, key: DeviceKey) -> bool:
+    """Tell whether a tenant has a device."""
+    parameters = {"device": key.device_id, "tenant": key.tenant_id}
+    return transaction.scalar(_EXISTS, parameters) is not None
 
 
 def of_user(transaction: Transaction, user_id: str) -> list[Device]:

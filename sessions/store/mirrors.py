@@ -84,6 +84,13 @@ def set_version(transaction: Transaction, device_id: str, name: str, *, version:
     row.version = version
 
 
+def move_version(transaction: Transaction, device_id: str, name: str, *, version: int) -> None:
+    """Note that a collection is mirrored as of a version, if all before it was mirrored."""
+    row = transaction.get(MirroredCollectionRow, (device_id, name))
+    if row is not None:
+        row.version = version
+
+
 def note_status(transaction: Transaction, device_id: str, collection: CollectionStatus) -> None:
     """Note what a collection says of itself. What it told of a version came before its status.
 

@@ -73,14 +73,14 @@ def test_a_patch_asks_for_its_addresses_once(stage: Stage, admin: Principal) -> 
     """Fifty chats that travel together are looked up by one statement, and one for the account."""
     device_id = stage.link(admin)
     others = archives(stage, admin, *range(1, 51))
-    with patch_in_flight(stage, admin) as gate, reading(stage) as statements:
+    with patch_in_flight(stage, admin) as gate, reading(stage, "pool") as statements:
         with threads(others) as outcomes:
             wait_until(lambda: waiting(stage, admin, device_id) == 50)
-            assert not [one for one in statements if "FROM chats" in one]
             gate.open()
         assert outcomes == [chat(number) for number in range(1, 51)]
-        assert len([one for one in statements if "FROM chats" in one]) == 1
-        assert len([one for one in statements if "lid_migrated \nFROM devices" in one]) == 1
+    selects = [one for one in statements if one.startswith("SELECT")]
+    assert len(selects) == 2
+    assert len([one for one in selects if "FROM chats" in one]) == 1
 
 
 def test_opposite_commands_of_one_chat_share_a_patch(stage: Stage, admin: Principal) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Condition
+from threading import Condition, current_thread
 from typing import Any
 
 from sqlalchemy import event
@@ -119,12 +119,17 @@ def running(path: Path, bridge: FakeBridge | None = None, **limits: Any) -> Iter
 
 
 @contextmanager
-def reading(stage: Stage) -> Iterator[list[str]]:
-    """Collect the statements that read while the block runs; those of writers are left out."""
+def reading(stage: Stage, thread: str | None = None) -> Iterator[list[str]]:
+    """Collect the statements that read while the block runs; those of writers are left out.
+
+    They are those of threads whose names begin so, or without a name those of the present thread.
+    """
     statements: list[str] = []
+    wanted = thread or current_thread().name
 
     def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
+        if current_thread().name.startswith(wanted):
+            statements.append(str(arguments[2]))
 
     with stage.service._environment.database.read() as transaction:
         engine = transaction.get_bind().engine
