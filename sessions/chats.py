@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sessions.addresses import Address
-from sessions.addressing import resolve_chat, resolve_numbers
+from sessions.addressing import resolve_now, resolve_numbers
 from sessions.app_state import Change, Mutation
 from sessions.choices import Choices
 from sessions.deadline import Deadline
@@ -164,25 +164,18 @@ class Chats:
         device_id: str | None,
         deadline: Deadline,
     ) -> str:
-        jid = parse_chat_jid(chat_jid)
+        parse_chat_jid(chat_jid)
         with self._environment.admission.command():
             device = self._choices.choose(principal, device_id)
             session = self._environment.registry.find(device)
-            jid = self._resolve(device, chat_jid, jid)
+            jid = resolve_now(self._environment.database, device, chat_jid)
             session.apply(change, jid, deadline=deadline)
         return jid
-
-    def _resolve(self, device: DeviceKey, text: str, jid: str) -> str:
-        """Return the JID that is meant where a plain number has two forms, else `jid` itself."""
-        if "@" in text or other_number(jid) is None:
-            return jid
-        with self._environment.database.read() as transaction:
-            return resolve_chat(transaction, device.device_id, text)
 
     def _resolve_all(
         self, device: DeviceKey, texts: Sequence[str], jids: Sequence[str]
     ) -> Sequence[str]:
-        """Do the same for many; an error names each `chat_jids[3]` of which two are known."""
+        """Return the JIDs that are meant; errors name each `chat_jids[3]` that is two people."""
         numbers = {
             _field(position): jid
             for position, (text, jid) in enumerate(zip(texts, jids, strict=True))
