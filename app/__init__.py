@@ -33,6 +33,7 @@ from app.resources import (
     tenants,
     tokens,
     users,
+    webhooks,
 )
 from app.settings import Settings
 from bridge.client import WhatsmeowBridge
@@ -52,6 +53,7 @@ BLUEPRINTS = (
     devices.blueprint,
     users.blueprint,
     tokens.blueprint,
+    webhooks.blueprint,
     audit.blueprint,
     tenants.blueprint,
     health.blueprint,

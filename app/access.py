@@ -89,6 +89,25 @@ TENANT: Mapping[str, Access] = {
     "devices.connect": Access(Scope.DEVICES_MANAGE, action="device.connect"),
     "devices.disconnect": Access(Scope.DEVICES_MANAGE, action="device.disconnect"),
     "devices.logout": Access(Scope.DEVICES_MANAGE, action="device.logout"),
+    "webhooks.configure": Access(
+        Scope.WEBHOOKS_MANAGE, action="webhook.configure", keyed=Keyed.ON_DEVICE
+    ),
+    "webhooks.show_webhook": Access(Scope.WEBHOOKS_MANAGE),
+    "webhooks.delete_webhook": Access(
+        Scope.WEBHOOKS_MANAGE, action="webhook.delete", keyed=Keyed.ON_DEVICE
+    ),
+    "webhooks.set_pending": Access(
+        Scope.WEBHOOKS_MANAGE, action="webhook.set_pending", keyed=Keyed.YES
+    ),
+    "webhooks.list_names": Access(Scope.WEBHOOKS_MANAGE),
+    "webhooks.test": Access(Scope.WEBHOOKS_MANAGE, action="webhook.test"),
+    "webhooks.list_deliveries": Access(Scope.WEBHOOKS_MANAGE),
+    "webhooks.retry_delivery": Access(
+        Scope.WEBHOOKS_MANAGE, action="delivery.retry", keyed=Keyed.ON_DEVICE
+    ),
+    "webhooks.retry_after": Access(
+        Scope.WEBHOOKS_MANAGE, action="delivery.retry_after", keyed=Keyed.ON_DEVICE
+    ),
     "users.create_user": Access(roles=ADMINS, action="user.create", keyed=Keyed.YES),
     "users.list_users": Access(roles=MANAGERS),
     "users.show_user": Access(),

@@ -14,6 +14,7 @@ from sessions.principals import Principal
 from sessions.store.audit import AuditEntry
 
 SUCCESS = "success"
+_TARGETS = ("tenant_id", "user_id", "token_id", "delivery_id")
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -70,7 +71,7 @@ def _build_entry(act: Act) -> AuditEntry:
 
 def _path_id(path: dict[str, str]) -> str | None:
     """Return the id that the path names, if it is one: nothing else is ever recorded."""
-    named = [path[name].lower() for name in ("tenant_id", "user_id", "token_id") if name in path]
+    named = [path[name].lower() for name in _TARGETS if name in path]
     return next(filter(ID.fullmatch, named), None)
 
 

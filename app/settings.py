@@ -11,8 +11,9 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
-from sessions.config import Network, ServiceConfig
+from sessions.config import Listener, Network, ServiceConfig
 from sessions.data_directory import TOKEN_RULE, is_token
+from sessions.vault import KEY_RULE, parse_keys
 
 PREFIX = "WUTS_"
 FILE_SUFFIX = "_FILE"
@@ -64,6 +65,8 @@ class Settings:
     management_bind: Address | None = Address("127.0.0.1", 9464)
     metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    encryption_key: str | None = field(default=None, repr=False)
+    webhook_allow: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.wa_endpoint is None) != (self.wa_root_key is None):
@@ -111,6 +114,13 @@ class Settings:
             disk_reserve_mib=self.disk_reserve_mib,
             log_level=self.log_level,
             wa_version=self.wa_version,
+            encryption_key=self.encryption_key,
+            webhook_allow=self.webhook_allow,
+            listeners=tuple(
+                Listener(address.host, address.port)
+                for address in (self.bind, self.management_bind)
+                if address is not None
+            ),
         )
 
 
@@ -214,6 +224,14 @@ def _token(text: str) -> str:
     return text
 
 
+def _encryption_key(text: str) -> str:
+    try:
+        parse_keys(text)
+    except ValueError:
+        raise ValueError(KEY_RULE) from None
+    return text
+
+
 def _log_level(text: str) -> str:
     if text not in ("debug", "info", "warning", "error"):
         raise ValueError("must be debug, info, warning or error")
@@ -248,6 +266,8 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "management_bind": _optional_address,
     "metrics_token": _token,
     "trusted_proxies": _networks,
+    "encryption_key": _encryption_key,
+    "webhook_allow": _networks,
 }
 NAMES: Mapping[str, str] = {PREFIX + item.name.upper(): item.name for item in fields(Settings)}
-SECRETS = (f"{PREFIX}MASTER_TOKEN", f"{PREFIX}METRICS_TOKEN")
+SECRETS = tuple(PREFIX + name for name in ("MASTER_TOKEN", "METRICS_TOKEN", "ENCRYPTION_KEY"))

@@ -27,7 +27,7 @@ class AuditEntry(AnswerSchema):
     device_id = fields.UUID(attribute="entry.device_id")
     target_id = fields.UUID(
         attribute="entry.target_id",
-        metadata={"description": "The user, token or tenant that was acted on."},
+        metadata={"description": "The user, token, tenant or delivery that was acted on."},
     )
 
 

@@ -66,6 +66,7 @@ class Device(AnswerSchema):
     updated_at = Timestamp(required=True)
     whatsapp_jid = fields.String(attribute="jid")
     last_seen = Timestamp(attribute="last_seen_at")
+    webhook_url = fields.String(metadata={"description": "Where its events go; only in lists."})
 
 
 class DeviceName(AnswerSchema):

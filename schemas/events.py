@@ -13,6 +13,7 @@ from schemas.calls import Call
 from schemas.fields import Seconds, Timestamp, WholeNumber
 from sessions.event_streams import LogPosition
 from sessions.states import CollectionState, DeviceStatus
+from sessions.webhooks.values import GONE, NO_SUCCESS
 
 CAUSES = ["api", "phone", "other_device", "new_message", "reconciled"]
 LONGEST_WAIT = 25
@@ -115,6 +116,13 @@ class CollectionEvent(AnswerSchema):
     )
 
 
+class WebhookEvent(AnswerSchema):
+    """The service has disabled the webhook of the device."""
+
+    reason = fields.String(required=True, validate=validate.OneOf([GONE, NO_SUCCESS]))
+    at = Timestamp(required=True)
+
+
 class GapEvent(AnswerSchema):
     """Something was lost, and nobody knows what."""
 
@@ -150,6 +158,7 @@ DATA: Mapping[str, type[Schema]] = {
     "call.terminate": Call,
     "call.auto_replied": Call,
     "call.reply_suppressed": Call,
+    "webhook.disabled": WebhookEvent,
 }
 """Every event that is emitted, and what its `data` is."""
 

@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
 from schemas.fields import Ignored, NewSecret, Text, Timestamp
 from schemas.users import NewUser
+from schemas.webhooks import pending_url
 
 
 class RegisterRequest(RequestSchema):
@@ -16,6 +17,7 @@ class RegisterRequest(RequestSchema):
     email = fields.Email(required=True, validate=validate.Length(max=254))
     password = Ignored(metadata={"description": "Accepted and dropped unread."})
     role = Ignored(metadata={"description": "Accepted and ignored: the first user is admin."})
+    webhook_url = pending_url()
 
 
 class Tenant(AnswerSchema):
@@ -34,6 +36,7 @@ class RegisterAnswer(Success):
     tenant = fields.Nested(Tenant, required=True)
     token = NewSecret()
     webhook_configured = fields.Boolean(required=True)
+    webhook_url = fields.String()
     note = fields.String(required=True)
 
 

@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 
 from schemas.base import AnswerSchema, PageAnswer, RequestSchema, Success
 from schemas.fields import Flag, Ignored, NewSecret, Timestamp
+from schemas.webhooks import pending_url
 from sessions.principals import Role
 
 
@@ -25,6 +26,7 @@ class CreateUserRequest(RequestSchema):
     email = _email(required=True)
     role = _role(required=True)
     password = Ignored(metadata={"description": "Accepted and dropped unread."})
+    webhook_url = pending_url()
 
 
 class UpdateUserRequest(RequestSchema):
@@ -65,6 +67,7 @@ class CreateUserAnswer(Success):
 
     user = fields.Nested(NewUser, required=True)
     webhook_configured = fields.Boolean(required=True)
+    webhook_url = fields.String()
     note = fields.String(required=True)
 
 

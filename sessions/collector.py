@@ -15,6 +15,8 @@ from sessions.errors import StorageUnavailable
 from sessions.pool import Pool
 from sessions.pump import PumpThread
 from sessions.store import devices as rows
+from sessions.times import to_milliseconds
+from sessions.webhooks.outbox import Outbox
 
 _BRIDGE_MILLISECONDS = 1000
 _BRIDGE_COUNTERS: Mapping[str, str] = {
@@ -41,9 +43,16 @@ class ServiceCollector(Collector):
     """Reads how the parts of the service are. What does not answer is left out."""
 
     def __init__(
-        self, environment: Environment, *, pool: Pool, pump: PumpThread, bridge: Bridge
+        self,
+        environment: Environment,
+        *,
+        pool: Pool,
+        pump: PumpThread,
+        bridge: Bridge,
+        outbox: Outbox,
     ) -> None:
         self._environment = environment
+        self._outbox = outbox
         self._pool = pool
         self._pump = pump
         self._bridge = bridge
@@ -53,6 +62,7 @@ class ServiceCollector(Collector):
         yield from self._loads()
         yield from self._space()
         yield from self._devices()
+        yield from self._backlog()
         yield from self._bridge_stats()
 
     def _loads(self) -> Iterator[Metric]:
@@ -85,6 +95,16 @@ class ServiceCollector(Collector):
         for status, count in counts.items():
             family.add_metric([status], count)
         yield family
+
+    def _backlog(self) -> Iterator[Metric]:
+        try:
+            backlog = self._outbox.backlog()
+        except StorageUnavailable:
+            return
+        now = to_milliseconds(self._environment.now())
+        age = 0 if backlog.oldest_at is None else max(0, now - backlog.oldest_at) / 1000
+        yield _gauge("outbox_events", "Events that webhooks are still to get.", backlog.events)
+        yield _gauge("outbox_oldest_seconds", "How old the oldest of these is.", age)
 
     def _bridge_stats(self) -> Iterator[Metric]:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,20 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """A literal address and a port that this process listens on."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """Where the data is, which network it belongs to, and every bound of the service."""
+    """Where the data is, which network it belongs to, and every bound of the service.
+
+    Without `encryption_key` one is made in the data directory. Webhooks reach `webhook_allow`
+    besides the public internet, and never the `listeners`.
+    """
 
     data_dir: Path
     network: Network
@@ -65,3 +78,6 @@ class ServiceConfig:
     disk_reserve_mib: int = 64
     log_level: str = "info"
     wa_version: str | None = None
+    encryption_key: str | None = field(default=None, repr=False)
+    webhook_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    listeners: tuple[Listener, ...] = ()

@@ -6,13 +6,16 @@ import fcntl
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
 from sessions.deadline import Deadline
+from sessions.vault import KEY_RULE, generate_key, parse_keys
 
 _LOCK_NAME = "lock"
 _TOKEN_NAME = "master-token"  # noqa: S105 - the name of a file
+_KEY_NAME = "encryption-key"
 _POLL_SECONDS = 0.1
 _TOKEN = re.compile(r"[!-~]{32,}")
 TOKEN_RULE = "must have at least 32 characters, printable ASCII without spaces"  # noqa: S105 - a rule
@@ -37,7 +40,7 @@ class DataUnusable(Exception):
 
 
 class DataDirectory:
-    """Permissions, ownership and the master token of a data directory."""
+    """Permissions, ownership, the master token and the encryption key of a data directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,12 +80,25 @@ class DataDirectory:
         if configured is not None:
             return configured
         path = self.path / _TOKEN_NAME
-        if not path.exists():
-            write_whole(path, secrets.token_urlsafe(32) + "\n")
-        token = path.read_text(encoding="ascii", errors="replace").strip()
+        token = _read_or_make(path, lambda: secrets.token_urlsafe(32))
         if not is_token(token):
             raise DataUnusable(path, f"a token {TOKEN_RULE}; without the file a new one is made")
         return token
+
+    def encryption_key(self, configured: str | None) -> str:
+        """Return the keys that encrypt secrets: those configured, else one kept (and made) here.
+
+        Raises DataUnusable for one that is kept here and is none.
+        """
+        if configured is not None:
+            return configured
+        path = self.path / _KEY_NAME
+        key = _read_or_make(path, generate_key)
+        try:
+            parse_keys(key)
+        except ValueError:
+            raise DataUnusable(path, f"its keys {KEY_RULE}") from None
+        return key
 
 
 def is_token(text: str) -> bool:
@@ -96,6 +112,13 @@ def _try_lock(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _read_or_make(path: Path, make: Callable[[], str]) -> str:
+    """Return the secret that a file holds; the file is made with a new one if there is none."""
+    if not path.exists():
+        write_whole(path, make() + "\n")
+    return path.read_text(encoding="ascii", errors="replace").strip()
 
 
 def write_whole(path: Path, text: str) -> None:

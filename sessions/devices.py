@@ -6,6 +6,10 @@ what the session raises.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sqlalchemy.orm import Session as Transaction
+
 from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.environment import Environment
@@ -27,6 +31,7 @@ from sessions.states import (
     QRCode,
 )
 from sessions.store import devices as rows
+from sessions.store import webhooks as webhook_rows
 
 
 class Devices:
@@ -45,12 +50,13 @@ class Devices:
     def list(self, principal: Principal, page: PageRequest) -> Page[Device]:
         """List the devices that the caller may name, oldest first."""
         with self._environment.database.read() as transaction:
-            return visible_devices(transaction, principal, page)
+            return _with_webhooks(transaction, visible_devices(transaction, principal, page))
 
     def list_own(self, principal: Principal, page: PageRequest) -> Page[Device]:
         """List the devices of the caller, oldest first."""
         with self._environment.database.read() as transaction:
-            return rows.page_of_user(transaction, principal.user_id, page)
+            found = rows.page_of_user(transaction, principal.user_id, page)
+            return _with_webhooks(transaction, found)
 
     def qr(
         self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline
@@ -150,6 +156,13 @@ class Devices:
             is_reached = state.connected if until_connected else state != first
             if is_reached or not session.wait_for_news(seen, wait):
                 return state
+
+
+def _with_webhooks(transaction: Transaction, page: Page[Device]) -> Page[Device]:
+    """Add to devices where their events go."""
+    urls = webhook_rows.urls_of(transaction, [device.id for device in page.items])
+    items = [replace(device, webhook_url=urls.get(device.id)) for device in page.items]
+    return Page(items, page.next)
 
 
 def _to_state(device: Device) -> DeviceState:

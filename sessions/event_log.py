@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session as Transaction
+
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.environment import Environment
@@ -14,6 +16,7 @@ from sessions.states import Device
 from sessions.store import event_log as rows
 from sessions.store import mirrors
 from sessions.store.event_log import LogEntry
+from sessions.store.mirrors import MirrorHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,7 @@ class EventLog:
     def read(self, device: Device, query: LogQuery) -> LogPage:
         """Return what there is now. Raises CursorExpired."""
         with self._environment.database.read() as transaction:
-            head = mirrors.head(transaction, device.id)
-            oldest = rows.oldest(transaction, device.id) or head.sequence + 1
-            is_other = query.epoch not in (None, head.epoch)
-            if is_other or (query.after and not oldest - 1 <= query.after <= head.sequence):
-                raise CursorExpired(oldest=oldest, latest=head.sequence)
+            head = read_head(transaction, device.id, query.after, epoch=query.epoch)
             entries = rows.after(
                 transaction, device.id, query.after, types=query.types, limit=query.limit
             )
@@ -88,3 +87,18 @@ class EventLog:
             page = self.read(device, query)
             if page.entries or not session.wait_for_news(seen, wait):
                 return page
+
+
+def read_head(
+    transaction: Transaction, device_id: str, after: int, *, epoch: int | None = None
+) -> MirrorHead:
+    """Return where a device's log stands, if it reaches back to `after` (0: however far it does).
+
+    Raises CursorExpired, also for another epoch than the present one.
+    """
+    head = mirrors.head(transaction, device_id)
+    oldest = rows.oldest(transaction, device_id) or head.sequence + 1
+    is_other = epoch not in (None, head.epoch)
+    if is_other or (after and not oldest - 1 <= after <= head.sequence):
+        raise CursorExpired(oldest=oldest, latest=head.sequence)
+    return head

@@ -21,6 +21,7 @@ from sessions.states import CollectionState, DeviceKey
 from sessions.store import devices as rows
 from sessions.store import mirrors
 from sessions.times import from_milliseconds, to_rfc3339
+from sessions.webhooks.pending import apply_pending
 from sessions.work import Work
 
 Effect = Callable[[Work, Mirror], None]
@@ -183,6 +184,10 @@ def _read_pairing(event: Event, _started_at: datetime) -> Effect:
         else:
             mirror.reset(account)
             rows.forget_settings(work.transaction, mirror.device_id)
+        device = rows.find(work.transaction, _key(event))
+        if device is not None:
+            at = from_milliseconds(work.now)
+            apply_pending(work.transaction, device, sequence=mirror.row.sequence, at=at)
         mirror.log(event.type, event.data, at=event.at)
 
     return apply

@@ -13,6 +13,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from sessions.webhooks.values import Outcome
+
 
 class Metrics:
     """The metrics of one application, in a registry of their own."""
@@ -27,6 +29,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._deliveries = Counter(
+            "wuts_deliveries",
+            "Attempts to deliver an event to a webhook, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._calls = Counter("wuts_calls", "Calls that were offered.", registry=self.registry)
         self._rejects = Counter(
             "wuts_call_rejects",
@@ -40,6 +48,10 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+
+    def count_delivery(self, outcome: Outcome) -> None:
+        """Count an attempt to deliver an event."""
+        self._deliveries.labels(outcome.failure or "delivered").inc()
 
     def count_patch(self, mutations: int) -> None:
         """Count a patch that was accepted."""

@@ -5,7 +5,7 @@ The lock guards the tables; nothing blocks under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Any
 
@@ -23,6 +23,11 @@ class Registry:
         self._lock = Lock()
         self._sessions: dict[str, Session] = {}
         self._retired: set[str] = set()
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have a listener told, too, whenever there is news of a device."""
+        self._listeners.append(listener)
 
     def session_of(self, device: Device) -> Session:
         """Return the session that drives the device; raises what `find` raises."""
@@ -44,11 +49,13 @@ class Registry:
             return session
 
     def notify(self, device_id: str) -> None:
-        """Wake those who wait for news of a device, if it has a session."""
+        """Wake those who wait for news of a device."""
         with self._lock:
             session = self._sessions.get(device_id)
         if session is not None:
             session.notify()
+        for listener in self._listeners:
+            listener(device_id)
 
     def waiting(self) -> list[int]:
         """Count the requests that wait for each device; there is always one number at least."""

@@ -21,7 +21,7 @@ from sessions.collections import Collections
 from sessions.collector import ServiceCollector
 from sessions.config import ServiceConfig
 from sessions.connections import Connections
-from sessions.data_directory import DataUnusable
+from sessions.data_directory import DataDirectory, DataUnusable
 from sessions.deadline import Deadline
 from sessions.devices import Devices
 from sessions.disappearing import Disappearing
@@ -41,16 +41,21 @@ from sessions.session import Machinery
 from sessions.storage import Storage
 from sessions.store import devices as device_rows
 from sessions.store.database import Database
-from sessions.store.meta import claim_network
+from sessions.store.meta import claim_key, claim_network
 from sessions.tenants import Tenants
 from sessions.times import WallClock, utc_now
 from sessions.tokens import Tokens
 from sessions.upkeep import Upkeep
 from sessions.users import Users
+from sessions.vault import Vault, WrongKey
 from sessions.waiting import WaitingRoom
+from sessions.webhooks.assembly import build_webhooks
+from sessions.webhooks.configuration import renew_secrets
+from sessions.webhooks.egress import Guard
 
 _DRAIN_SECONDS = 3.0
 _PAUSE_SECONDS = 2.0
+_WRONG_KEY = "its secrets were encrypted with another key than that of WUTS_ENCRYPTION_KEY"
 # Go's names of the levels, where they differ from Python's.
 _LOG_LEVELS = {"warning": "warn"}
 
@@ -70,8 +75,9 @@ class Service:
         metrics: Metrics,
     ) -> None:
         connections = Connections(environment)
-        self.tenants = Tenants(environment)
-        self.users = Users(environment, connections)
+        guard = Guard(environment.config.webhook_allow, environment.config.listeners)
+        self.tenants = Tenants(environment, guard)
+        self.users = Users(environment, connections, guard)
         self.tokens = Tokens(environment.database, environment.now)
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
@@ -88,6 +94,13 @@ class Service:
             environment, self.devices, log=self.event_log, pace=Pace()
         )
         self.collections = Collections(environment, self.devices)
+        self._vault = Vault()
+        delivering = build_webhooks(
+            environment, self.devices, guard=guard, vault=self._vault, metrics=metrics
+        )
+        self.webhooks, self.deliveries = delivering.webhooks, delivering.deliveries
+        self.outbox = delivering.outbox
+        self._senders = delivering.senders
         self._environment = environment
         self._room = room
         self._pool = pool
@@ -103,7 +116,9 @@ class Service:
         self._pump = PumpThread(pump)
         self.metrics = metrics
         metrics.registry.register(
-            ServiceCollector(environment, pool=pool, pump=self._pump, bridge=bridge)
+            ServiceCollector(
+                environment, pool=pool, pump=self._pump, bridge=bridge, outbox=delivering.outbox
+            )
         )
         self._answering = Repeater("calls", worker.step_when_due, pause=0)
         self._storage = Repeater("storage", environment.storage.step, pause=_PAUSE_SECONDS)
@@ -160,6 +175,7 @@ class Service:
             self._answering.as_part(),
             Part("commands", self._room.open, self._drain),
             self._upkeep.as_part(),
+            Part("webhooks", self._senders.start, self._senders.stop),
             Part("boot", self._boot.start, self._boot.stop),
         )
 
@@ -167,11 +183,7 @@ class Service:
         database = self._environment.database
         try:
             database.open()
-            with database.write() as transaction:
-                config, now = self._environment.config, self._environment.now()
-                claim_network(transaction, config.network.name)
-                note_start(transaction, config.data_dir, now)
-                device_rows.forget_live_states(transaction, now)
+            self._claim_data()
         except StorageUnavailable as error:
             database.close()
             reason = str(getattr(error.__cause__, "orig", error))
@@ -184,6 +196,21 @@ class Service:
         # What there is room for is known before anything is asked.
         self._environment.storage.step()
         self._storage.start()
+
+    def _claim_data(self) -> None:
+        """Make sure that the data is this network's, and its secrets readable with these keys."""
+        config, database = self._environment.config, self._environment.database
+        now = self._environment.now()
+        self._vault.unlock(DataDirectory(config.data_dir).encryption_key(config.encryption_key))
+        try:
+            with database.write() as transaction:
+                claim_network(transaction, config.network.name)
+                if not claim_key(transaction, self._vault):
+                    renew_secrets(transaction, self._vault)
+                note_start(transaction, config.data_dir, now)
+                device_rows.forget_live_states(transaction, now)
+        except WrongKey:
+            raise DataUnusable(database.path, _WRONG_KEY) from None
 
     def _start_bridge(self) -> None:
         self._bridge.start(_bridge_config(self._environment.config))

@@ -75,7 +75,7 @@ class Device:
     """A device as the database knows it. `revision` rises with every change of what is observed.
 
     `unarchive_chats`: messages bring archived chats back; `lid_migrated`: the account calls people
-    by their LIDs. None is unknown.
+    by their LIDs. None is unknown. `webhook_url` is read for lists alone.
     """
 
     id: str
@@ -96,6 +96,7 @@ class Device:
     banned_until: datetime | None = None
     unarchive_chats: bool | None = None
     lid_migrated: bool | None = None
+    webhook_url: str | None = None
 
     @property
     def key(self) -> DeviceKey:

@@ -17,9 +17,11 @@ from sessions.states import DesiredState, Device
 from sessions.store import devices as device_rows
 from sessions.store import tenants as rows
 from sessions.store import users as user_rows
+from sessions.store import webhooks as webhook_rows
 from sessions.store.erasure import erase_device, erase_tenant, erase_user
 from sessions.tokens import issue, reissue_first
 from sessions.users import build_user, problems_of_email
+from sessions.webhooks.egress import Guard
 
 _MAX_NAME = 200
 
@@ -36,15 +38,21 @@ class TenantErasure:
 class Tenants:
     """What the platform's owner can do with tenants."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, guard: Guard) -> None:
         self._environment = environment
+        self._guard = guard
 
-    def register(self, tenant_name: str, email: str) -> Registration:
+    def register(
+        self, tenant_name: str, email: str, *, webhook_url: str | None = None
+    ) -> Registration:
         """Make a tenant with its first user, an admin, and a token for him.
 
-        Raises TenantExists, InvalidInput.
+        Events of the first device that he links go to `webhook_url`. Raises TenantExists,
+        InvalidInput.
         """
         _check_lengths(tenant_name.strip(), email.strip())
+        if webhook_url is not None:
+            self._guard.check(webhook_url)
         now = self._environment.now()
         tenant = Tenant(str(uuid.uuid4()), tenant_name.strip(), created_at=now, updated_at=now)
         user = build_user(tenant.id, email, role=Role.ADMIN, now=now)
@@ -53,6 +61,7 @@ class Tenants:
                 raise TenantExists
             rows.add(transaction, tenant)
             user_rows.put(transaction, user)
+            webhook_rows.put_pending(transaction, user.id, webhook_url)
             token = issue(transaction, user.id, now=now)
         return Registration(user, tenant, token.text)
 

@@ -16,7 +16,7 @@ from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import ServiceError
 from sessions.states import Device
-from sessions.store import calls, chats, event_log, mirrors
+from sessions.store import calls, chats, deliveries, event_log, mirrors
 from sessions.store import devices as device_rows
 from sessions.times import to_milliseconds
 
@@ -77,5 +77,6 @@ class Upkeep:
         with self._environment.database.write() as transaction:
             event_log.remove_before(transaction, to_milliseconds(now - LOG_LIFE))
             calls.remove_before(transaction, now - LOG_LIFE)
+            deliveries.remove_before(transaction, now - LOG_LIFE)
             chats.forget_positions(transaction, to_milliseconds(now - POSITIONS_LIFE))
         self._prune_at = now + _PRUNE_EVERY

@@ -21,8 +21,10 @@ from sessions.principals import IssuedToken, NewUser, Principal, Role, User
 from sessions.states import DesiredState, Device
 from sessions.store import devices as device_rows
 from sessions.store import users as rows
+from sessions.store import webhooks as webhook_rows
 from sessions.store.erasure import erase_user
 from sessions.tokens import issue, reissue_first
+from sessions.webhooks.egress import Guard
 
 _MAX_EMAIL = 320
 
@@ -39,17 +41,26 @@ class Promotion:
 class Users:
     """What a principal can do with the users of his tenant."""
 
-    def __init__(self, environment: Environment, connections: Connections) -> None:
+    def __init__(self, environment: Environment, connections: Connections, guard: Guard) -> None:
         self._environment = environment
         self._connections = connections
+        self._guard = guard
 
-    def create(self, principal: Principal, email: str, *, role: Role) -> NewUser:
-        """Make a user with a token. Raises Forbidden, UserExists, InvalidInput."""
+    def create(
+        self, principal: Principal, email: str, *, role: Role, webhook_url: str | None = None
+    ) -> NewUser:
+        """Make a user with a token. Events of the first device that he links go to `webhook_url`.
+
+        Raises Forbidden, UserExists, InvalidInput.
+        """
+        if webhook_url is not None:
+            self._guard.check(webhook_url)
         with self._environment.database.write() as transaction:
             authority.check_creates(authority.read_actor(transaction, principal))
             now = self._environment.now()
             user = build_user(principal.tenant_id, email, role=role, now=now)
             _put(transaction, user)
+            webhook_rows.put_pending(transaction, user.id, webhook_url)
             token = issue(transaction, user.id, now=now)
         return NewUser(user, token.text)
 

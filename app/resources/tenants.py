@@ -30,13 +30,15 @@ NOTE = "keep the token: it is shown this once"
 @blueprint.response(201, schemas.RegisterAnswer, example=examples.REGISTERED)
 def register(body: dict[str, Any]) -> dict[str, Any]:
     """Make a tenant with its first user, who is its admin. Needs the platform's master token."""
-    made = service().tenants.register(body["tenant_name"], body["email"])
+    url = body.get("webhook_url")
+    made = service().tenants.register(body["tenant_name"], body["email"], webhook_url=url)
     note_target(made.tenant.id)
     return {
         "user": {**asdict(made.user), "token": made.token},
         "tenant": made.tenant,
         "token": made.token,
-        "webhook_configured": False,
+        "webhook_configured": url is not None,
+        "webhook_url": url,
         "note": NOTE,
     }
 

@@ -31,10 +31,14 @@ NOTE = "keep the token: it is shown this once"
 @blueprint.response(201, schemas.CreateUserAnswer, example=examples.CREATED)
 def create_user(principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """Make a user with a token. Only for admins."""
-    made = service().users.create(principal, body["email"], role=Role(body["role"]))
+    url = body.get("webhook_url")
+    made = service().users.create(
+        principal, body["email"], role=Role(body["role"]), webhook_url=url
+    )
     note_target(made.user.id)
     user = {**asdict(made.user), "token": made.token}
-    return {"user": user, "webhook_configured": False, "note": NOTE}
+    configured = {"webhook_configured": url is not None, "webhook_url": url}
+    return {"user": user, **configured, "note": NOTE}
 
 
 @blueprint.route("/users", methods=["GET"])

@@ -21,7 +21,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from sessions.errors import StorageUnavailable
 from sessions.store.migrations import migrate
-from sessions.store.models import DeviceRow, TenantRow, TokenRow, UserRow
+from sessions.store.models import DeviceRow, TenantRow, TokenRow, UserRow, WebhookRow
 
 _QUEUE_SECONDS = 3
 _LOCK_SECONDS = 2
@@ -34,7 +34,7 @@ _PRAGMAS = (
     # What is deleted is overwritten, not just left out.
     "PRAGMA secure_delete=ON",
 )
-_PEOPLE = frozenset(row.__tablename__ for row in (TenantRow, UserRow, TokenRow))
+_MEMBERS = frozenset(row.__tablename__ for row in (TenantRow, UserRow, TokenRow, WebhookRow))
 _MEMBERSHIP = "changes_membership"
 # A statement that doesn't fit the schema, or a row that breaks a rule, is a defect of ours.
 _DEFECTS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
@@ -56,7 +56,8 @@ class Database:
     def membership(self) -> object:
         """Another object after every commit that changed who there is, or which devices there are.
 
-        Whatever was read of tenants, users, tokens and owners of devices holds as long as this one.
+        Whatever was read of tenants, users, tokens, owners of devices and webhooks holds as long as
+        this one.
         """
         return self._membership
 
@@ -143,7 +144,7 @@ def _note_membership(connection: Connection, statement: Any, *_: Any) -> None:
     table: Any = statement.table
     # What is observed of a device changes all the time; whose it is, never.
     is_of_device = table.name == DeviceRow.__tablename__ and not isinstance(statement, Update)
-    if table.name in _PEOPLE or is_of_device:
+    if table.name in _MEMBERS or is_of_device:
         connection.info[_MEMBERSHIP] = True
 
 

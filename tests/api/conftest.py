@@ -19,6 +19,7 @@ from bridge.fake import FakeBridge
 from sessions.deadline import Deadline
 from tests.support.api import MASTER, Caller
 from tests.support.contract import CheckedClient
+from tests.support.webhooks import LOOPBACK
 
 Limit = Callable[..., None]
 
@@ -59,6 +60,7 @@ def build(data_dir: Path, bridge: FakeBridge) -> Flask:
         pairings=10_000,
         failure_limit=0,
         management_bind=None,
+        webhook_allow=LOOPBACK,
     )
     app = create_app(settings, bridge)
     app.test_client_class = CheckedClient

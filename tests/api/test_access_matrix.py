@@ -60,6 +60,15 @@ TENANT = {
     "POST /connect": ("devices:manage", EVERYBODY),
     "POST /disconnect": ("devices:manage", EVERYBODY),
     "POST /logout": ("devices:manage", EVERYBODY),
+    "POST /webhook": ("webhooks:manage", EVERYBODY),
+    "GET /webhook": ("webhooks:manage", EVERYBODY),
+    "DELETE /webhook": ("webhooks:manage", EVERYBODY),
+    "POST /user/webhook": ("webhooks:manage", EVERYBODY),
+    "GET /webhook/events": ("webhooks:manage", EVERYBODY),
+    "POST /webhook/test": ("webhooks:manage", EVERYBODY),
+    "GET /webhook/deliveries": ("webhooks:manage", EVERYBODY),
+    "POST /webhook/deliveries/{delivery_id}/retry": ("webhooks:manage", EVERYBODY),
+    "POST /webhook/deliveries/retry": ("webhooks:manage", EVERYBODY),
     "POST /users": ("-", "admin"),
     "GET /users": ("-", MANAGERS),
     # Of others; everybody may see himself, which test_users.py shows.
@@ -87,6 +96,7 @@ NAMING = [operation for operation in TENANT if re.search(r"{(device|user|token)_
 CHOOSING = ["GET /qr", "GET /qr/status", "GET /status", "POST /connect", "POST /disconnect"]
 CHOOSING += ["GET /events", "GET /events/stream"]
 CHOOSING += ["GET /calls", "GET /calls/{call_id}", "GET /calls/settings"]
+CHOOSING += ["GET /webhook", "GET /webhook/deliveries"]
 # The same, with a body that changes something.
 CHANGING: dict[str, dict[str, Any]] = {
     "POST /chats/{chat_jid}/archive": {"archived": True},
@@ -101,6 +111,11 @@ CHANGING: dict[str, dict[str, Any]] = {
     "POST /presence/subscribe": {"jid": CHAT},
     "POST /calls/reject": {"call_id": "C1", "from": CHAT},
     "PUT /calls/settings": {"auto_reject": "all"},
+    "POST /webhook": {"webhook_url": "https://example.com/", "enabled_events": ["chat.pin"]},
+    "DELETE /webhook": {},
+    "POST /webhook/test": {},
+    "POST /webhook/deliveries/{delivery_id}/retry": {},
+    "POST /webhook/deliveries/retry": {"after": 0},
 }
 
 DOCUMENT = build_document()["paths"]
@@ -132,6 +147,12 @@ class World:
         body = {"data": b"not JSON"} if operation in WITH_BODY else {}
         return self.client.open(path, method=method, headers=headers, **body)
 
+    def forget_tokens(self) -> None:
+        """Revoke the admin's further tokens: a user has a limited number of them."""
+        admin = self.callers[Role.ADMIN]
+        for token in admin.get("/tokens?limit=1000").get_json()["tokens"]:
+            admin.request("DELETE", f"/tokens/{token['id']}")
+
     def restricted(self, *scopes: Scope) -> str:
         """Make a token of the admin's that may do so much and no more."""
         return make_token(self.callers[Role.ADMIN], scopes=list(scopes))["token"]
@@ -149,8 +170,7 @@ def world(app: Flask) -> Iterator[World]:
     world = World(client, callers, register(client), {})
     world.refused.update(make_refused(app, admin))
     yield world
-    for token in admin.get("/tokens?limit=1000").get_json()["tokens"]:
-        admin.request("DELETE", f"/tokens/{token['id']}")
+    world.forget_tokens()
 
 
 def make_user(admin: Caller, role: Role, name: str = "") -> Caller:
@@ -255,16 +275,15 @@ def test_roles(world: World, operation: str, role: Role) -> None:
 
 def test_scopes(world: World) -> None:
     """A restricted token gets in with the one right scope, and with all others it does not."""
-    needed = {scope for scope, _ in TENANT.values()} - {"-"}
-    only = {scope: world.restricted(Scope(scope)) for scope in needed}
-    without = {
-        scope: world.restricted(*(other for other in Scope if other != scope)) for scope in only
-    }
-    without["-"] = world.restricted(*Scope)
-    for operation, (scope, _) in TENANT.items():
-        assert told(world.send(operation, without[scope])) == (403, "FORBIDDEN"), operation
-        if scope != "-":
-            assert is_inside(world.send(operation, only[scope])), operation
+    for needed in sorted({scope for scope, _ in TENANT.values()}):
+        operations = [operation for operation, (scope, _) in TENANT.items() if scope == needed]
+        without = world.restricted(*(scope for scope in Scope if scope != needed))
+        for operation in operations:
+            assert told(world.send(operation, without)) == (403, "FORBIDDEN"), operation
+        if needed != "-":
+            only = world.restricted(Scope(needed))
+            assert all(is_inside(world.send(operation, only)) for operation in operations)
+        world.forget_tokens()
 
 
 @pytest.mark.parametrize("operation", TENANT)
@@ -320,7 +339,7 @@ def test_foreign_devices_are_not_found(world: World, operation: str) -> None:
         for device in (foreign, colleagues) if role is Role.USER else (foreign,):
             answer = caller.request(
                 method,
-                path.format(chat_jid=CHAT, call_id="C1"),
+                path.format(chat_jid=CHAT, call_id="C1", delivery_id=uuid.uuid4()),
                 query_string={"device_id": device},
                 json=body if method in ("POST", "PUT") else None,
             )

@@ -159,6 +159,12 @@ def ask_linked(path: str) -> Way:
     return way
 
 
+def retry_nothing(scene: Scene) -> TestResponse:
+    """Send an event again that was never sent."""
+    scene.link()
+    return scene.caller.post(f"/webhook/deliveries/{NOBODY}/retry")
+
+
 def reject_too_late(scene: Scene) -> TestResponse:
     """Reject a call that is over."""
     scene.bridge.end_call(scene.link(), "C1", CHAT, event="call.terminate")
@@ -246,6 +252,8 @@ WAYS: Mapping[ErrorCode, Way] = {
     ErrorCode.DEVICE_NOT_FOUND: ask("GET", f"/status?device_id={NOBODY}"),
     ErrorCode.CHAT_NOT_FOUND: ask_linked(f"/chats/{CHAT}"),
     ErrorCode.CALL_NOT_FOUND: ask_linked("/calls/C1"),
+    ErrorCode.WEBHOOK_NOT_FOUND: ask_linked("/webhook"),
+    ErrorCode.DELIVERY_NOT_FOUND: retry_nothing,
     ErrorCode.USER_NOT_FOUND: ask("GET", f"/users/{NOBODY}"),
     ErrorCode.TENANT_NOT_FOUND: ask_as_platform("GET", f"/global/tenants/{NOBODY}"),
     ErrorCode.TOKEN_NOT_FOUND: ask("DELETE", f"/tokens/{NOBODY}"),

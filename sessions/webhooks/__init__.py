@@ -1,0 +1,1 @@
+"""Delivery of devices' events to their owners' receivers, by HTTP."""

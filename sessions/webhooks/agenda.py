@@ -1,0 +1,113 @@
+"""Whose turn it is to have events sent: fair among tenants, and those who answer come first.
+
+The lock guards everything; nothing blocks under it but `wait`, which lets it go meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Condition
+
+_PER_TENANT = 2
+_FAILING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A device some of whose events are to be sent at a time."""
+
+    device_id: str
+    tenant_id: str
+    due_at: datetime
+
+
+class Agenda:
+    """The turns of devices. At most two of a tenant, and two of failing receivers, run at once.
+
+    So neither one tenant nor all receivers that fail together can keep every sender busy.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: dict[str, Turn] = {}
+        self._running: dict[str, Turn] = {}
+        self._repeated: dict[str, Turn] = {}
+        self._hastened: dict[str, Turn] = {}
+        self._failing: set[str] = set()
+
+    def add(self, turn: Turn) -> None:
+        """Have a device's events sent from then on, unless that is on the agenda already."""
+        with self._changed:
+            if turn.device_id in self._running:
+                self._repeated[turn.device_id] = turn
+            elif turn.device_id not in self._waiting:
+                self._put(turn)
+
+    def hasten(self, turn: Turn) -> None:
+        """Have a device's events sent at that time, whatever was on the agenda before."""
+        with self._changed:
+            if turn.device_id in self._running:
+                self._hastened[turn.device_id] = turn
+            else:
+                self._put(turn)
+
+    def take(self, now: datetime) -> Turn | None:
+        """Begin the turn that has been due for the longest, of those that may run."""
+        with self._changed:
+            turn = self._next(now)
+            if turn is not None:
+                self._running[turn.device_id] = self._waiting.pop(turn.device_id)
+            return turn
+
+    def finish(self, turn: Turn, *, due_at: datetime | None, is_failing: bool) -> None:
+        """End a turn; the device has the next one at `due_at`, or when something happens."""
+        with self._changed:
+            del self._running[turn.device_id]
+            self._failing.discard(turn.device_id)
+            if is_failing:
+                self._failing.add(turn.device_id)
+            repeated = self._repeated.pop(turn.device_id, None)
+            following = self._hastened.pop(turn.device_id, None)
+            if following is None and due_at is not None:
+                following = Turn(turn.device_id, turn.tenant_id, due_at)
+            following = following or repeated
+            if following is not None:
+                self._put(following)
+            self._changed.notify_all()
+
+    def wait(self, now: datetime, longest: float) -> None:
+        """Block until a turn is due or something changes, at most for so many seconds."""
+        with self._changed:
+            if self._next(now) is not None:
+                return
+            coming = [turn.due_at for turn in self._waiting.values() if turn.due_at > now]
+            ahead = (min(coming) - now) / timedelta(seconds=1) if coming else longest
+            self._changed.wait(min(longest, ahead))
+
+    def wake(self) -> None:
+        """End the present waits."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def devices(self) -> list[str]:
+        """Return the devices some of whose events are to be sent."""
+        with self._changed:
+            return [*self._waiting, *self._running]
+
+    def _put(self, turn: Turn) -> None:
+        self._waiting[turn.device_id] = turn
+        self._changed.notify()
+
+    def _next(self, now: datetime) -> Turn | None:
+        tenants = Counter(turn.tenant_id for turn in self._running.values())
+        failing = sum(device_id in self._failing for device_id in self._running)
+        due = [
+            turn
+            for turn in self._waiting.values()
+            if turn.due_at <= now
+            and tenants[turn.tenant_id] < _PER_TENANT
+            and (failing < _FAILING or turn.device_id not in self._failing)
+        ]
+        return min(due, key=lambda turn: turn.due_at, default=None)
