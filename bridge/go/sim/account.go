@@ -52,6 +52,8 @@ type Spec struct {
 	LIDMigrated bool
 	// UnarchiveChats is the phone's setting to take a chat out of the archive on a new message.
 	UnarchiveChats bool
+	// Passkey is asked for whenever a device is linked; nil: the phone alone decides.
+	Passkey *Passkey
 }
 
 // CollectionMutation is a mutation and the collection that it belongs to.
@@ -84,6 +86,7 @@ type Account struct {
 	lid       types.JID
 	migrated  bool
 	unarchive bool
+	passkey   *Passkey
 	book      *syncd.Book // has a lock of its own
 
 	mu           sync.Mutex
@@ -101,6 +104,7 @@ type Account struct {
 	isSaveDue    bool
 	people       map[string]*endpoint.Endpoint // who has written or was written to, by phone number
 	unarchived   map[string]uint64             // chats that a message took out of the archive, and at which version
+	passkeyCode  string                        // what the phone shows while a passkey links a device
 
 	// What follows is not kept across restarts.
 	calls     []*Call
@@ -112,6 +116,9 @@ type Account struct {
 
 // AddAccount makes an account with a fresh phone.
 func (s *Server) AddAccount(spec Spec) (*Account, error) {
+	if err := spec.Passkey.check(); err != nil {
+		return nil, err
+	}
 	a, err := s.reserve(spec)
 	if err != nil {
 		return nil, err
@@ -152,7 +159,7 @@ func (s *Server) reserve(spec Spec) (*Account, error) {
 	if a.chats, err = s.directory.reserveCrowd(spec.Chats); err != nil {
 		return nil, err
 	}
-	a.withoutPairs = spec.WithoutPairs
+	a.withoutPairs, a.passkey = spec.WithoutPairs, spec.Passkey
 	for _, wanted := range spec.Groups {
 		jid, err := types.ParseJID(wanted.JID)
 		if err != nil || jid.Server != types.GroupServer || jid.User == "" {

@@ -33,7 +33,7 @@ func (a *Account) bundleNode(jid types.JID) waBinary.Node {
 	bundle, ok := a.bundleOf(jid)
 	if !ok {
 		node.Content = []waBinary.Node{{
-			Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"},
+			Tag: "error", Attrs: waBinary.Attrs{"code": codeNotFound, "text": textNotFound},
 		}}
 		return node
 	}

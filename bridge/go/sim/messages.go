@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -23,8 +24,8 @@ func (s *stream) handle(next arrival) {
 		}
 		return
 	}
-	if s.account == nil && (node.Tag != "iq" || wire.Attr(*node, "xmlns") != "w:p") {
-		if node.Tag != "ib" {
+	if s.account == nil && (node.Tag != "iq" || !slices.Contains(beforeLogin, wire.Attr(*node, "xmlns"))) {
+		if node.Tag != "ib" && node.Tag != "ack" {
 			s.violate(violationStanza, node.Tag+" before login")
 		}
 		return
@@ -49,6 +50,10 @@ func (s *stream) handle(next arrival) {
 		s.violate(violationStanza, node.Tag)
 	}
 }
+
+// beforeLogin are the namespaces of what a device that is not linked may ask: whether the server is there,
+// and to be linked.
+var beforeLogin = []string{"w:p", "md"}
 
 // withDevice runs a change for this connection's device, unless it was unlinked meanwhile.
 func (s *stream) withDevice(change func(b *batch, d *device)) {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,8 @@ type pairing struct {
 	account   *Account
 	candidate *device
 	signed    *waAdv.ADVSignedDeviceIdentity
+	link      *linkCode       // nil without a code to be typed
+	passkey   *passkeyRequest // nil while no passkey is asked for
 }
 
 // QR is what the text of a linking code says.
@@ -101,13 +104,30 @@ func serverRequest(id string, child waBinary.Node) *waBinary.Node {
 	}
 }
 
-// forgetPairing withdraws the codes of a connection.
+func serverNotification(kind string, child waBinary.Node) *waBinary.Node {
+	return &waBinary.Node{
+		Tag: "notification",
+		Attrs: waBinary.Attrs{
+			"from": types.ServerJID, "type": kind, "id": newID(), "t": time.Now().Unix(),
+		},
+		Content: []waBinary.Node{child},
+	}
+}
+
+// forgetPairing withdraws the codes of a connection, also from the phone that shows one.
 func (s *Server) forgetPairing(p *pairing) {
 	s.mu.Lock()
 	for _, ref := range p.refs {
 		delete(s.pending, ref)
 	}
+	maps.DeleteFunc(s.links, func(_ string, other *pairing) bool { return other == p })
 	s.mu.Unlock()
+	p.mu.Lock()
+	asked := p.passkey
+	p.mu.Unlock()
+	if asked != nil {
+		asked.account.showPasskeyCode("")
+	}
 	s.watch.wake()
 }
 
@@ -139,15 +159,33 @@ func (a *Account) Scan(ctx context.Context, text string) (uint16, error) {
 		return 0, ErrWrongKeys
 	}
 	a.server.forgetPairing(p)
-	if err = p.offer(a, qr.Secret); err != nil {
+	if err = p.accept(a, qr.Secret); err != nil {
 		return 0, err
 	}
+	return p.outcome(ctx, nil)
+}
+
+// outcome waits until the device is linked, or is not.
+func (p *pairing) outcome(ctx context.Context, failed <-chan error) (uint16, error) {
+	var err error
 	select {
+	case err = <-failed:
 	case err = <-p.done:
-		return p.candidate.ID, err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		err = ctx.Err()
 	}
+	if err != nil {
+		return 0, err
+	}
+	return p.candidate.ID, nil
+}
+
+// accept lets a device in whose secret the phone knows: at once, or after its owner's passkey.
+func (p *pairing) accept(a *Account, secret []byte) error {
+	if a.passkey != nil {
+		return p.askPasskey(a, secret)
+	}
+	return p.offer(a, secret)
 }
 
 // offer sends the device its identity, signed by the phone.

@@ -24,32 +24,42 @@ type route struct{ xmlns, kind, child string }
 
 // requests is everything that clients may ask.
 var requests = map[route]func(request){
-	{"encrypt", "get", "count"}:              countPreKeys,
-	{"encrypt", "get", "digest"}:             digestKeys,
-	{"encrypt", "get", "key"}:                serveBundles,
-	{"encrypt", "set", "registration"}:       storePreKeys,
-	{"encrypt", "set", "rotate"}:             rotateSignedPreKey,
-	{"passive", "set", "active"}:             becomeActive,
-	{"passive", "set", "passive"}:            becomePassive,
-	{"w:p", "get", ""}:                       answerEmpty,
-	{"w:sync:app:state", "set", "sync"}:      syncAppState,
-	{"md", "set", "remove-companion-device"}: removeCompanion,
-	{"usync", "get", "usync"}:                answerUserSync,
-	{"abt", "get", "props"}:                  answerProps,
-	{"w:m", "set", "media_conn"}:             answerMediaHosts,
-	{"blocklist", "get", ""}:                 answerBlocklist,
-	{"privacy", "get", "privacy"}:            answerPrivacy,
-	{"w:g2", "get", "participating"}:         listGroups,
-	{"w:g2", "set", "ephemeral"}:             setGroupTimer,
-	{"w:g2", "set", "not_ephemeral"}:         setGroupTimer,
-	{"privacy", "set", "tokens"}:             answerEmpty,
-	{"urn:xmpp:whatsapp:dirty", "set", ""}:   answerEmpty,
+	{"encrypt", "get", "count"}:                countPreKeys,
+	{"encrypt", "get", "digest"}:               digestKeys,
+	{"encrypt", "get", "key"}:                  serveBundles,
+	{"encrypt", "set", "registration"}:         storePreKeys,
+	{"encrypt", "set", "rotate"}:               rotateSignedPreKey,
+	{"passive", "set", "active"}:               becomeActive,
+	{"passive", "set", "passive"}:              becomePassive,
+	{"w:p", "get", ""}:                         answerEmpty,
+	{"w:sync:app:state", "set", "sync"}:        syncAppState,
+	{"md", "set", "remove-companion-device"}:   removeCompanion,
+	{"md", "set", linkCodeTag}:                 registerLinkCode,
+	{"md", "get", "ref"}:                       giveCompanionRef,
+	{"md", "get", passkeyOptionsTag}:           repeatPasskeyOptions,
+	{"md", "set", "passkey_prologue"}:          takePasskeyAnswer,
+	{"md", "set", "companion_nonce"}:           takeCompanionNonce,
+	{"md", "set", "encrypted_pairing_request"}: takePairingRequest,
+	{"usync", "get", "usync"}:                  answerUserSync,
+	{"abt", "get", "props"}:                    answerProps,
+	{"w:m", "set", "media_conn"}:               answerMediaHosts,
+	{"blocklist", "get", ""}:                   answerBlocklist,
+	{"privacy", "get", "privacy"}:              answerPrivacy,
+	{"w:g2", "get", "participating"}:           listGroups,
+	{"w:g2", "set", "ephemeral"}:               setGroupTimer,
+	{"w:g2", "set", "not_ephemeral"}:           setGroupTimer,
+	{"privacy", "set", "tokens"}:               answerEmpty,
+	{"urn:xmpp:whatsapp:dirty", "set", ""}:     answerEmpty,
 }
 
 // Errors of the protocol; clients compare code and text.
 const (
 	codeBadRequest     = 400
 	textBadRequest     = "bad-request"
+	codeNotAuthorized  = 401
+	textNotAuthorized  = "not-authorized"
+	codeNotFound       = 404
+	textNotFound       = "item-not-found"
 	codeNotImplemented = 501
 	textNotImplemented = "feature-not-implemented"
 )
@@ -124,6 +134,10 @@ func becomePassive(r request) {
 
 // removeCompanion is a client's own logout, or that of one of its siblings.
 func removeCompanion(r request) {
+	if r.stream.account == nil {
+		r.reject(violationRequest, "a device that is not linked unlinks itself")
+		return
+	}
 	child := r.node.GetChildByTag("remove-companion-device")
 	jid, _ := child.Attrs["jid"].(types.JID)
 	r.stream.withDevice(func(b *batch, d *device) {

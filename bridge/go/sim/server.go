@@ -67,6 +67,7 @@ type Server struct {
 	accounts   map[string]*Account
 	directory  directory
 	pending    map[string]*pairing
+	links      map[string]*pairing // who waits for a code to be typed, by phone number
 	violations []Violation
 
 	versionFloor appVersion
@@ -116,6 +117,7 @@ func newServer(options Options) *Server {
 		accounts:  map[string]*Account{},
 		directory: newDirectory(),
 		pending:   map[string]*pairing{},
+		links:     map[string]*pairing{},
 		state:     stateFile{path: options.StateFile, accounts: map[string][]byte{}},
 	}
 	s.watch.changed = make(chan struct{})

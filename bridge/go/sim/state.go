@@ -56,6 +56,7 @@ type savedAccount struct {
 	Refusal      Refusal            `json:"refusal,omitzero"`
 	Chats        Chats              `json:"chats,omitzero"`
 	WithoutPairs bool               `json:"without_pairs,omitempty"`
+	Passkey      *Passkey           `json:"passkey,omitempty"`
 
 	People map[string]*endpoint.Endpoint `json:"people,omitempty"`
 }
@@ -102,7 +103,7 @@ func (a *Account) encode() ([]byte, error) {
 		PN: a.pn, LID: a.lid, Name: a.name, Contacts: a.contacts, Groups: a.groups,
 		Migrated: a.migrated, Unarchive: a.unarchive, Phone: a.phone, Book: book,
 		NextDevice: a.nextDevice, NextKeyIndex: a.nextKeyIndex, Forced: a.forced,
-		Refusal: a.refusal, Chats: a.chats, WithoutPairs: a.withoutPairs,
+		Refusal: a.refusal, Chats: a.chats, WithoutPairs: a.withoutPairs, Passkey: a.passkey,
 		People: a.people,
 	}
 	for _, d := range a.sorted() {
@@ -232,7 +233,7 @@ func (s *Server) restoreAccount(text []byte) error {
 	a.name, a.contacts, a.groups, a.phone = saved.Name, saved.Contacts, saved.Groups, saved.Phone
 	a.migrated, a.unarchive, a.forced = saved.Migrated, saved.Unarchive, saved.Forced
 	a.nextDevice, a.nextKeyIndex, a.refusal = saved.NextDevice, saved.NextKeyIndex, saved.Refusal
-	a.chats, a.withoutPairs = saved.Chats, saved.WithoutPairs
+	a.chats, a.withoutPairs, a.passkey = saved.Chats, saved.WithoutPairs, saved.Passkey
 	if saved.People != nil {
 		a.people = saved.People
 	}

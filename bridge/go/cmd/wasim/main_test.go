@@ -80,7 +80,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, word := range []string{
-		"/v1/info", "/scan", "/appstate", "/v1/faults", "/v1/wait", "-state",
+		"/v1/info", "/scan", "/pairing-code", "/appstate", "/v1/faults", "/v1/wait", "-state",
 		"/v1/faults/release", "recovery", "mid_frame", "A/calls/ID/end", "A/presence", "A/disappearing",
 	} {
 		if !strings.Contains(help.String(), word) {

@@ -17,14 +17,21 @@ A is /v1/accounts/PN with the digits of a phone number (1555â€¦; LIDs are 2000â€
   POST   /v1/accounts                    {"pn"?,"lid"?,"name"?,"contacts":[{"pn"?,"lid"?,"name"}],
                                           "groups":[{"jid","subject","size"?}],"appstate":[mutation],
                                           "lid_migrated"?,"unarchive_chats"?,"without_pairs"?,
+                                          "passkey"?:{"id","public_key"},
                                           "chats":{"count"?,"lids"?,"list"?:[chat],"chunk_size"?,"media"?}}
+           passkey, in base64 with a P-256 key as SubjectPublicKeyInfo: without its answer no device is linked.
            chats are more conversations of the history: count people who are made up, the first lids of them
            known by LID, and a list; media puts them on the media host. without_pairs keeps LIDs back.
            chat: {"jid","lid"?,"pn"?,"name"?,"archived"?,"pinned"?,"muted_until"?,"unread_count"?,
            "last_message_at"?,"text"?}, times in Unix milliseconds, muted_until -1 for ever
   GET    /v1/accounts, A                 accounts with their devices
-  GET    A/pending                       codes that wait for a phone
+  GET    A/pending                       {"pending":[{"ref"}],"links":[{"ref","platform","display"}],
+                                          "passkey_code"}: QR codes that wait for any phone, devices that wait
+                                          for a code to be typed into this one, and what it shows for a passkey
   POST   A/scan?wait=5s                  {"qr":text} -> {"device":n}
+  POST   A/pairing-code?wait=5s          {"code":text} -> {"device":n}; after a wrong code (409) another may be
+                                          tried. An odd display name of the device is refused with 400,
+                                          unless -lenient
   DELETE A/devices/N; POST A/unlink-all  unlink
   POST   A/devices/N/drop                cut the connection
   POST   A/devices/N/end                 {"what":"515"|"503"|"replaced"|"device_removed"}

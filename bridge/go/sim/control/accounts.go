@@ -93,6 +93,7 @@ type newAccount struct {
 	UnarchiveChats bool              `json:"unarchive_chats"`
 	Chats          sim.Chats         `json:"chats"`
 	WithoutPairs   bool              `json:"without_pairs"`
+	Passkey        *sim.Passkey      `json:"passkey"`
 }
 
 func (s *Server) addAccount(r *http.Request) (any, error) {
@@ -104,6 +105,7 @@ func (s *Server) addAccount(r *http.Request) (any, error) {
 		PN: wanted.PN, LID: wanted.LID, Name: wanted.Name, Contacts: wanted.Contacts,
 		Groups: wanted.Groups, LIDMigrated: wanted.LIDMigrated,
 		UnarchiveChats: wanted.UnarchiveChats, Chats: wanted.Chats, WithoutPairs: wanted.WithoutPairs,
+		Passkey: wanted.Passkey,
 	}
 	for _, m := range wanted.AppState {
 		decoded, err := m.decode()
@@ -151,14 +153,32 @@ func (s *Server) unlinkAll(r *http.Request) (any, error) {
 }
 
 func (s *Server) scan(r *http.Request) (any, error) {
+	var body struct {
+		QR string `json:"qr"`
+	}
+	return s.link(r, &body, func(ctx context.Context, a *sim.Account) (uint16, error) {
+		return a.Scan(ctx, body.QR)
+	})
+}
+
+func (s *Server) submitCode(r *http.Request) (any, error) {
+	var body struct {
+		Code string `json:"code"`
+	}
+	return s.link(r, &body, func(ctx context.Context, a *sim.Account) (uint16, error) {
+		return a.SubmitCode(ctx, body.Code)
+	})
+}
+
+// link lets an account's phone link a device, as long as the request wants to wait for that.
+func (s *Server) link(
+	r *http.Request, body any, act func(context.Context, *sim.Account) (uint16, error),
+) (any, error) {
 	a, err := s.account(r)
 	if err != nil {
 		return nil, err
 	}
-	var body struct {
-		QR string `json:"qr"`
-	}
-	if err = read(r, &body); err != nil {
+	if err = read(r, body); err != nil {
 		return nil, err
 	}
 	wait, err := waitFor(r.URL.Query().Get("wait"))
@@ -167,21 +187,24 @@ func (s *Server) scan(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	id, err := a.Scan(ctx, body.QR)
+	id, err := act(ctx, a)
 	return map[string]uint16{"device": id}, err
 }
 
 // pending lists the codes that wait for a phone. Their whole text is not known here: a part of it
 // never leaves the device.
 func (s *Server) pending(r *http.Request) (any, error) {
-	if _, err := s.account(r); err != nil {
+	a, err := s.account(r)
+	if err != nil {
 		return nil, err
 	}
 	waiting := []map[string]string{}
 	for _, ref := range s.sim.Pending() {
 		waiting = append(waiting, map[string]string{"ref": ref})
 	}
-	return map[string]any{"pending": waiting}, nil
+	return map[string]any{
+		"pending": waiting, "links": a.LinkWishes(), "passkey_code": a.PasskeyCode(),
+	}, nil
 }
 
 func (s *Server) violations(*http.Request) (any, error) {

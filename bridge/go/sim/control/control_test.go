@@ -286,16 +286,21 @@ func TestAccountTrouble(t *testing.T) {
 	}
 }
 
-// A code that nobody waits with, or that is none, is not scanned.
-func TestScan(t *testing.T) {
+// A code that nobody waits with, or that is none, is neither scanned nor typed; nor is a passkey taken
+// that could verify nothing.
+func TestLinking(t *testing.T) {
 	a := start(t)
 	a.post(base+"/scan?wait=1s", `{"qr":"nonsense"}`, 400)
 	key := strings.Repeat("A", 43) + "="
 	a.post(base+"/scan", `{"qr":"2@gone,`+key+`,`+key+`,`+key+`"}`, 404)
 	a.post(base+"/scan?wait=forever", `{"qr":"x"}`, 400)
-	if pending := a.get(base+"/pending", 200)["pending"].([]any); len(pending) != 0 {
-		t.Errorf("%v", pending)
+	a.post(base+"/pairing-code", `{"code":"12"}`, 400)
+	a.post(base+"/pairing-code", `{"code":"ABCD-EFGH"}`, 404)
+	waiting := a.get(base+"/pending", 200)
+	if len(waiting["pending"].([]any)) != 0 || len(waiting["links"].([]any)) != 0 || waiting["passkey_code"] != "" {
+		t.Errorf("%v", waiting)
 	}
+	a.post("/v1/accounts", `{"pn":"15550007777","passkey":{"id":"AAAA","public_key":"AAAA"}}`, 400)
 }
 
 // The rest answers in the fixed shapes.

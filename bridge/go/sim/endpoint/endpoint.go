@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/libsignal/util/optional"
 	"go.mau.fi/util/random"
 	"go.mau.fi/whatsmeow/util/keys"
+	"golang.org/x/crypto/curve25519"
 )
 
 // The two kinds of ciphertext between two devices, in WhatsApp's words.
@@ -95,6 +96,11 @@ func (e *Endpoint) Bundle() Bundle {
 func (e *Endpoint) Sign(message []byte) []byte {
 	signature := ecc.CalculateSignature(ecc.NewDjbECPrivateKey(*e.store.identity.Priv), message)
 	return signature[:]
+}
+
+// Agree returns the secret that the identity key and another party's public key make (X25519).
+func (e *Endpoint) Agree(public [32]byte) ([]byte, error) {
+	return curve25519.X25519(e.store.identity.Priv[:], public[:])
 }
 
 // HasSession says whether a message to the address can be encrypted.
