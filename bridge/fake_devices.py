@@ -5,6 +5,7 @@ Nothing here is synchronised: `bridge.fake` holds its lock around every use.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from bridge.interface import COLLECTIONS
 STATUSES = (
     "new",
     "pairing",
+    "passkey_required",
     "connecting",
     "connected",
     "disconnected",
@@ -28,12 +30,16 @@ STATUSES = (
 )
 _FIRST_CODE_MS = 60_000
 _NEXT_CODE_MS = 20_000
+_PAIR_CODE_MS = 160_000
 _PAIRING_IDLE_MS = 180_000
 _LAST_ATTEMPT = 36
+_PHONE = re.compile(r"[1-9][0-9]{6,14}")
+_LETTERS = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"
 
 _REFUSALS = {
     "new": BridgeCode.DEVICE_NOT_LINKED,
     "pairing": BridgeCode.DEVICE_NOT_LINKED,
+    "passkey_required": BridgeCode.DEVICE_NOT_LINKED,
     "logged_out": BridgeCode.DEVICE_LOGGED_OUT,
     "replaced": BridgeCode.DEVICE_REPLACED,
     "banned": BridgeCode.DEVICE_BANNED,
@@ -57,13 +63,17 @@ Emit = Callable[["FakeDevice", str, Mapping[str, Any]], None]
 
 @dataclass(slots=True)
 class Pairing:
-    """A running pairing and its code on show. Times are Unix milliseconds."""
+    """A running pairing and its code on show. Times are Unix milliseconds.
+
+    `phone` is what the code is to be typed into; without one it is to be scanned.
+    """
 
     attempt: int
     code: str
     generated_at: int
     expires_at: int
     polled_at: int
+    phone: str | None = None
 
 
 @dataclass(slots=True)
@@ -172,13 +182,26 @@ class FakeDevice:
 
     def show_code(self, *, refresh: bool) -> dict[str, Any]:
         """Return the code on show, or the next one."""
-        if self.jid is not None:
-            raise BridgeError(BridgeCode.DEVICE_ALREADY_LINKED, "the device is linked")
-        self.expire_pairing()
-        present = self.pairing
+        present = self._present_pairing()
+        if present is not None and present.phone is not None:
+            _require_fresh(refresh=refresh)
+            present = None
         if present is None or refresh or self.now() >= present.expires_at:
             return self._code(self._next_pairing(present), cached=False)
         return self._code(present, cached=True)
+
+    def show_pair_code(self, *, phone: str, refresh: bool) -> dict[str, Any]:
+        """Return the code to be typed into that phone, or a new one."""
+        if not _PHONE.fullmatch(phone):
+            raise ValueError("not the digits of a phone number")
+        present = self._present_pairing()
+        if present is not None and present.phone not in (None, phone):
+            _require_fresh(refresh=refresh)
+        cached = present is not None and present.phone == phone and not refresh
+        shown = present if cached and present is not None else self._begin_pair_code(phone)
+        code = self._code(shown, cached=cached)
+        del code["attempt"]
+        return code
 
     def describe_pairing(self) -> dict[str, Any]:
         """Return how the pairing stands; asking keeps it alive."""
@@ -188,6 +211,7 @@ class FakeDevice:
         self.pairing.polled_at = self.now()
         return {
             "state": "waiting",
+            **_describe_method(self.pairing.phone),
             "attempt": self.pairing.attempt,
             "generated_at": self.pairing.generated_at,
             "expires_at": self.pairing.expires_at,
@@ -199,7 +223,8 @@ class FakeDevice:
         if pairing is None:
             return
         is_idle = self.now() - pairing.polled_at >= _PAIRING_IDLE_MS
-        if is_idle or (pairing.attempt >= _LAST_ATTEMPT and self.now() >= pairing.expires_at):
+        is_last = pairing.phone is not None or pairing.attempt >= _LAST_ATTEMPT
+        if is_idle or (is_last and self.now() >= pairing.expires_at):
             self._end_pairing({"state": "expired", "attempt": pairing.attempt})
             self.emit(self, "pairing.expired", {"attempt": pairing.attempt})
 
@@ -302,6 +327,20 @@ class FakeDevice:
         self.emit(self, "qr.generated", event)
         return self.pairing
 
+    def _present_pairing(self) -> Pairing | None:
+        if self.jid is not None:
+            raise BridgeError(BridgeCode.DEVICE_ALREADY_LINKED, "the device is linked")
+        self.expire_pairing()
+        return self.pairing
+
+    def _begin_pair_code(self, phone: str) -> Pairing:
+        now = self.now()
+        letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+        code = f"{letters[:4]}-{letters[4:]}"
+        self.pairing = Pairing(1, code, now, now + _PAIR_CODE_MS, now, phone)
+        self.move("pairing")
+        return self.pairing
+
     def _code(self, pairing: Pairing, *, cached: bool) -> dict[str, Any]:
         pairing.polled_at = self.now()
         return {
@@ -317,6 +356,15 @@ class FakeDevice:
             self.pairing = None
             self.pairing_result = result
             self.move("new")
+
+
+def _describe_method(phone: str | None) -> dict[str, str]:
+    return {"method": "qr"} if phone is None else {"method": "code", "phone": phone}
+
+
+def _require_fresh(*, refresh: bool) -> None:
+    if not refresh:
+        raise BridgeError(BridgeCode.PAIRING_BUSY, "linked in another way", retryable=True)
 
 
 def to_value(mutation: Mapping[str, Any]) -> dict[str, Any]:

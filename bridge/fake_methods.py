@@ -21,6 +21,7 @@ SPOOLED = _CALLS | {
 _MAY_SEND = {
     "device.logout",
     "device.erase",
+    "device.pair_code",
     "app_state.apply",
     "tenant.erase",
     "call.reject",
@@ -34,6 +35,10 @@ _MAY_SEND = {
 
 def _show_code(device: FakeDevice, *, refresh: bool = False) -> Mapping[str, Any]:
     return device.show_code(refresh=refresh)
+
+
+def _show_pair_code(device: FakeDevice, *, phone: str, refresh: bool = False) -> Mapping[str, Any]:
+    return device.show_pair_code(phone=phone, refresh=refresh)
 
 
 def _said(method: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
@@ -57,6 +62,7 @@ METHODS: Mapping[str, Callable[..., Mapping[str, Any]]] = MappingProxyType(
         "device.disconnect": FakeDevice.disconnect,
         "device.logout": FakeDevice.log_out,
         "device.qr": _show_code,
+        "device.pair_code": _show_pair_code,
         "device.pairing": FakeDevice.describe_pairing,
         "app_state.apply": FakeDevice.apply,
         "app_state.sync": FakeDevice.sync,

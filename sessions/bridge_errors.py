@@ -24,6 +24,7 @@ FROM_BRIDGE: Mapping[BridgeCode, type[errors.ServiceError]] = MappingProxyType(
         BridgeCode.APP_STATE_BROKEN: errors.AppStateBroken,
         BridgeCode.APP_STATE_CONFLICT: errors.AppStateConflict,
         BridgeCode.PAIRING_FAILED: errors.DeviceError,
+        BridgeCode.PAIRING_BUSY: errors.DeviceBusy,
         BridgeCode.SERVER_REFUSED: errors.DeviceError,
         BridgeCode.SERVER_UNAVAILABLE: errors.DeviceError,
         BridgeCode.OUTCOME_UNKNOWN: errors.DeviceTimeout,
@@ -37,6 +38,7 @@ FROM_BRIDGE: Mapping[BridgeCode, type[errors.ServiceError]] = MappingProxyType(
 _MESSAGES: Mapping[BridgeCode, str] = MappingProxyType(
     {
         BridgeCode.PAIRING_FAILED: "WhatsApp ended the pairing before it gave a code",
+        BridgeCode.PAIRING_BUSY: "the device is being linked in another way: `refresh` starts over",
         BridgeCode.SERVER_UNAVAILABLE: "WhatsApp is busy and did not take the request",
     }
 )

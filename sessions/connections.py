@@ -13,7 +13,7 @@ from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import DeviceNotFound, DeviceNotLinked
 from sessions.observations import Observation
-from sessions.states import DesiredState, Device, DeviceStatus
+from sessions.states import IN_PAIRING, DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
 from sessions.store.erasure import erase_device
 
@@ -94,7 +94,7 @@ class Connections:
             before = self._read(device)
             code = session.call("device.qr", until, refresh=refresh)
             self._want(device, DesiredState.ONLINE)
-            if before.status is not DeviceStatus.PAIRING:
+            if before.status not in IN_PAIRING:
                 self._store(before, Observation(DeviceStatus.PAIRING))
             return code
 

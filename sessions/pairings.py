@@ -19,9 +19,9 @@ from sessions.ownership import add_device, choose_device
 from sessions.principals import Principal
 from sessions.session import Session
 from sessions.states import (
+    IN_PAIRING,
     Device,
     DeviceKey,
-    DeviceStatus,
     PairingState,
     PairingStatus,
     QRCode,
@@ -32,7 +32,7 @@ from sessions.times import from_milliseconds
 _DEFAULT_NAME = "default"
 _ASK_SECONDS = 5.0
 _RETRY_SECONDS = 30.0
-_RUNNING = frozenset({PairingState.WAITING, PairingState.LINKING})
+_RUNNING = frozenset({PairingState.WAITING, PairingState.PASSKEY, PairingState.LINKING})
 
 
 class PairingSlots:
@@ -50,7 +50,7 @@ class PairingSlots:
             others = set(self._starting) - {device.key}
             self._starting[device.key] += 1
         try:
-            if device.status is not DeviceStatus.PAIRING:
+            if device.status not in IN_PAIRING:
                 self._check(device, others)
             yield
         finally:
@@ -61,7 +61,7 @@ class PairingSlots:
 
     def _check(self, device: Device, others: set[DeviceKey]) -> None:
         with self._environment.database.read() as transaction:
-            running = rows.with_status(transaction, DeviceStatus.PAIRING)
+            running = rows.with_status(transaction, IN_PAIRING)
         busy = (others | set(running)) - {device.key}
         config = self._environment.config
         if len(busy) >= config.pairings:

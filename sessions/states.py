@@ -35,6 +35,7 @@ class PairingState(StrEnum):
 
     NONE = "none"
     WAITING = "waiting"
+    PASSKEY = "passkey"
     LINKING = "linking"
     LINKED = "linked"
     EXPIRED = "expired"
@@ -59,7 +60,10 @@ WITHOUT_KEYS = frozenset(
         DeviceStatus.LOGGED_OUT,
     }
 )
-"""In these the device holds no keys of an account, and needs a QR code."""
+"""In these the device holds no keys of an account, and needs a code to get some."""
+
+IN_PAIRING = frozenset({DeviceStatus.PAIRING, DeviceStatus.PASSKEY_REQUIRED})
+"""In these a pairing runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,17 @@ class QRCode:
     generated_at: datetime
     expires_at: datetime
     attempt: int
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairCode:
+    """A code to be typed into the phone with that number. `code` is a secret."""
+
+    device_id: str
+    code: str = field(repr=False)
+    phone: str
+    expires_at: datetime
     cached: bool
 
 

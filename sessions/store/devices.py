@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -87,9 +88,9 @@ def to_restore(transaction: Transaction) -> list[Device]:
     return _list(transaction, query)
 
 
-def with_status(transaction: Transaction, status: DeviceStatus) -> list[DeviceKey]:
-    """List the devices of all tenants that are observed in a status."""
-    query = select(DeviceRow.tenant_id, DeviceRow.id).where(DeviceRow.status == status)
+def with_status(transaction: Transaction, statuses: Collection[DeviceStatus]) -> list[DeviceKey]:
+    """List the devices of all tenants that are observed in one of the statuses."""
+    query = select(DeviceRow.tenant_id, DeviceRow.id).where(DeviceRow.status.in_(statuses))
     return [DeviceKey(*row) for row in transaction.execute(query)]
 
 

@@ -30,6 +30,7 @@ const (
 	AppStateBroken      Code = "APP_STATE_BROKEN"
 	AppStateConflict    Code = "APP_STATE_CONFLICT"
 	PairingFailed       Code = "PAIRING_FAILED"
+	PairingBusy         Code = "PAIRING_BUSY"
 	ServerRefused       Code = "SERVER_REFUSED"
 	ServerUnavailable   Code = "SERVER_UNAVAILABLE"
 	OutcomeUnknown      Code = "OUTCOME_UNKNOWN"
@@ -65,6 +66,7 @@ var meanings = map[Code]meaning{
 	AppStateBroken:      {"the app state is broken and was not repaired", false},
 	AppStateConflict:    {"another device wrote first each time until the deadline", true},
 	PairingFailed:       {"the pairing ended before a code came", true},
+	PairingBusy:         {"the device is being linked in another way", true},
 	ServerRefused:       {"WhatsApp refused the request", false},
 	ServerUnavailable:   {"WhatsApp could not serve the request", true},
 	OutcomeUnknown:      {"the request was sent and its outcome is not known", true},
@@ -95,6 +97,7 @@ var verdicts = []struct {
 	{wa.ErrNobody, ServerRefused},
 	{wa.ErrUnreadable, ServerUnavailable},
 	{wa.ErrPairingEnded, PairingFailed},
+	{wa.ErrPairingBusy, PairingBusy},
 	{engine.ErrUnknownCollection, InvalidArgument},
 	{engine.ErrEmpty, InvalidArgument},
 	{engine.ErrTooLarge, InvalidArgument},

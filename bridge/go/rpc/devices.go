@@ -43,6 +43,22 @@ func deviceQR(ctx context.Context, bridge *wa.Bridge, params codeParams) (any, e
 	return bridge.QR(ctx, params.key(), params.Refresh)
 }
 
+func devicePairCode(ctx context.Context, bridge *wa.Bridge, params pairCodeParams) (any, error) {
+	return bridge.PairCode(ctx, params.key(), params.Phone, params.Refresh)
+}
+
 func devicePairing(ctx context.Context, bridge *wa.Bridge, params deviceParams) (any, error) {
 	return bridge.Pairing(ctx, params.key())
+}
+
+func devicePasskey(ctx context.Context, bridge *wa.Bridge, params deviceParams) (any, error) {
+	return bridge.Passkey(ctx, params.key())
+}
+
+func answerPasskey(ctx context.Context, bridge *wa.Bridge, params passkeyParams) (any, error) {
+	return bridge.AnswerPasskey(ctx, params.key(), &params.Credential)
+}
+
+func confirmPasskey(ctx context.Context, bridge *wa.Bridge, params deviceParams) (any, error) {
+	return bridge.ConfirmPasskey(ctx, params.key())
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types"
 
 	"wuts/wa"
 	"wuts/wa/engine"
@@ -83,6 +84,25 @@ func (p deviceParams) key() wa.DeviceKey {
 type codeParams struct {
 	deviceParams
 	Refresh bool `json:"refresh"`
+}
+
+var phonePattern = regexp.MustCompile(`^[1-9][0-9]{6,14}$`)
+
+type pairCodeParams struct {
+	codeParams
+	Phone string `json:"phone"`
+}
+
+func (p pairCodeParams) validate() error {
+	if !phonePattern.MatchString(p.Phone) {
+		return invalid("phone: 7 to 15 digits, the first of which is no 0")
+	}
+	return p.deviceParams.validate()
+}
+
+type passkeyParams struct {
+	deviceParams
+	Credential types.WebAuthnResponse `json:"credential"`
 }
 
 type syncParams struct {

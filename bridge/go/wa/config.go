@@ -23,6 +23,8 @@ type Config struct {
 type Timing struct {
 	FirstCode    time.Duration // the first QR code of a connection
 	NextCode     time.Duration // each further one
+	PairCode     time.Duration // from a pairing's connection to the end of the code that is to be typed
+	Passkey      time.Duration // from the request for a passkey to the end of the pairing
 	PairingIdle  time.Duration // from the last poll of a pairing to its end
 	Login        time.Duration // from an open socket to a successful login
 	Unlink       time.Duration // the wait for the server's answer to a logout
@@ -44,6 +46,8 @@ func defaultTiming() Timing {
 	return Timing{
 		FirstCode:    60 * time.Second,
 		NextCode:     20 * time.Second,
+		PairCode:     160 * time.Second,
+		Passkey:      5 * time.Minute,
 		PairingIdle:  3 * time.Minute,
 		Login:        30 * time.Second,
 		Unlink:       10 * time.Second,

@@ -20,6 +20,7 @@ var (
 	ErrNobody              = errors.New("nobody has this phone number")
 	ErrUnreadable          = errors.New("the recipient's keys could not be had")
 	ErrPairingEnded        = errors.New("the pairing ended before a code came")
+	ErrPairingBusy         = errors.New("the device is being linked in another way")
 	ErrStorage             = errors.New("the device store failed")
 	ErrStopped             = errors.New("the bridge is stopped")
 	ErrPanicked            = errors.New("a defect was caught")

@@ -24,7 +24,11 @@ func (l *link) handle(raw any) bool {
 	case *events.PairError:
 		s.mailbox.post(func() { s.pairingBroke(l, pairErrorReason(event.Error)) })
 	case *events.PairPasskeyRequest:
-		s.mailbox.post(func() { s.pairingBroke(l, "passkey_required") })
+		s.mailbox.post(func() { s.askPasskey(l, event.PublicKey) })
+	case *events.PairPasskeyConfirmation:
+		s.mailbox.post(func() { s.showPasskeyCode(l, event) })
+	case *events.PairPasskeyError:
+		s.mailbox.post(func() { s.pairingBroke(l, "passkey_failed") })
 	case *events.ManualLoginReconnect:
 		s.mailbox.post(func() { s.login(l) })
 	case *events.Message:

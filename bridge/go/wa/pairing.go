@@ -1,38 +1,46 @@
 package wa
 
 import (
-	"errors"
+	"context"
 	"time"
-
-	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/types/events"
 )
 
 // The states of a pairing.
 const (
 	pairingNone    = "none"
 	pairingWaiting = "waiting"
+	pairingPasskey = "passkey"
 	pairingLinking = "linking"
 	pairingLinked  = "linked"
 	pairingExpired = "expired"
 	pairingFailed  = "failed"
 )
 
+// The ways in which a phone learns of a device.
+const (
+	methodQR   = "qr"
+	methodCode = "code"
+)
+
 const (
 	reasonCancelled  = "cancelled"
+	reasonSuperseded = "superseded"
 	maxNewConnection = 5
 )
 
-// pairing is one try to link a device by QR code. The session's loop owns it; it stays after its end,
-// to say how it ended.
+// pairing is one try to link a device by a code: a QR code to be scanned, or one to be typed into the
+// phone. The session's loop owns it; it stays after its end, to say how it ended.
 type pairing struct {
+	phone       string // that a code is to be typed into; empty: codes are scanned
 	state       string
 	reason      string
+	refusal     error     // what the server had against it
 	before      condition // the device's, which comes back if nothing is linked
 	attempt     int       // how many codes there were
 	connections int       // how many connections were made beyond the first
 	rest        []string
-	code        string // empty while the next one is awaited
+	code        string   // empty while the next one is awaited
+	passkey     *passkey // nil while none is asked for
 	isShown     bool
 	generatedAt time.Time
 	expiresAt   time.Time
@@ -44,6 +52,8 @@ type pairing struct {
 // PairingStatus is how far a pairing is. Times are Unix milliseconds, 0 for unknown.
 type PairingStatus struct {
 	State       string `json:"state"`
+	Method      string `json:"method,omitempty"`
+	Phone       string `json:"phone,omitempty"`
 	Attempt     int    `json:"attempt"`
 	GeneratedAt int64  `json:"generated_at,omitempty"`
 	ExpiresAt   int64  `json:"expires_at,omitempty"`
@@ -51,15 +61,30 @@ type PairingStatus struct {
 }
 
 func (p *pairing) isRunning() bool {
-	return p != nil && (p.state == pairingWaiting || p.state == pairingLinking)
+	return p.isAwaited() || p.isLinking()
+}
+
+// isAwaited tells whether somebody has to do something: scan, type, or answer with a passkey.
+func (p *pairing) isAwaited() bool {
+	return p != nil && (p.state == pairingWaiting || p.state == pairingPasskey)
 }
 
 // failure is what a pairing's end means to those who wait for a code.
 func (p *pairing) failure() error {
-	if p.reason == reasonConnect {
+	switch {
+	case p.refusal != nil:
+		return p.refusal
+	case p.reason == reasonConnect:
 		return ErrDeviceNotConnected
 	}
 	return ErrPairingEnded
+}
+
+func (p *pairing) method() string {
+	if p.phone == "" {
+		return methodQR
+	}
+	return methodCode
 }
 
 func (p *pairing) isLinking() bool {
@@ -74,8 +99,10 @@ func (p *pairing) status() PairingStatus {
 	if p == nil {
 		return PairingStatus{State: pairingNone}
 	}
-	status := PairingStatus{State: p.state, Attempt: p.attempt, Reason: p.reason}
-	if p.code != "" {
+	status := PairingStatus{
+		State: p.state, Method: p.method(), Phone: p.phone, Attempt: p.attempt, Reason: p.reason,
+	}
+	if p.code != "" || p.state == pairingPasskey {
 		status.GeneratedAt, status.ExpiresAt = p.generatedAt.UnixMilli(), p.expiresAt.UnixMilli()
 	}
 	return status
@@ -97,14 +124,14 @@ func (p *pairing) stopTimer() {
 func (p *pairing) end(state, reason string) {
 	p.stopTimer()
 	p.state, p.reason = state, reason
-	p.code, p.rest = "", nil
+	p.code, p.rest, p.passkey = "", nil, nil
 	p.tell()
 }
 
-// startPairing makes fresh keys and connects with them.
-func (s *session) startPairing() {
+// startPairing makes fresh keys and connects with them. With a phone number it is for a code to be typed.
+func (s *session) startPairing(phone string) {
 	s.pairing = &pairing{
-		state: pairingWaiting, before: s.condition,
+		phone: phone, state: pairingWaiting, before: s.condition,
 		polledAt: time.Now(), changed: make(chan struct{}),
 	}
 	s.link = s.newLink(s.tenant.store.container.NewDevice())
@@ -118,69 +145,111 @@ func (s *session) startPairing() {
 func (s *session) watchPolls(p *pairing) {
 	s.after(time.Until(p.polledAt.Add(s.timing.PairingIdle)), func() {
 		switch {
-		case s.pairing != p || p.state != pairingWaiting:
+		case s.pairing != p || !p.isAwaited():
 		case time.Since(p.polledAt) >= s.timing.PairingIdle:
-			s.endPairing(pairingExpired, "")
+			s.expirePairing()
 		default:
 			s.watchPolls(p)
 		}
 	})
 }
 
-// takeCodes takes the codes of a new connection; the first is shown at once and for longer.
-func (s *session) takeCodes(l *link, codes []string) {
-	if s.link != l || s.pairing == nil || s.pairing.state != pairingWaiting || len(codes) == 0 {
-		return
-	}
-	s.pairing.rest = codes
-	s.showCode(s.timing.FirstCode)
+// shown is a code, or what is closed when there may be one.
+type shown struct {
+	code    QRCode
+	pairing *pairing
+	changed <-chan struct{}
 }
 
-func (s *session) showCode(life time.Duration) {
-	p := s.pairing
+// awaitCode asks a session's loop for a code until it has one; after the first time with the pairing that
+// was waited for.
+func (b *Bridge) awaitCode(
+	ctx context.Context, key DeviceKey, show func(s *session, waited *pairing) (shown, error),
+) (QRCode, error) {
+	s, err := b.session(ctx, key)
+	if err != nil {
+		return QRCode{}, err
+	}
+	var waited *pairing
+	for {
+		found, err := ask(ctx, s, func() (shown, error) { return show(s, waited) })
+		if err != nil || found.code.Code != "" {
+			return found.code, err
+		}
+		waited = found.pairing
+		select {
+		case <-found.changed:
+		case <-ctx.Done():
+			return QRCode{}, ctx.Err()
+		case <-s.ctx.Done():
+			return QRCode{}, s.ended()
+		}
+	}
+}
+
+// mayPair tells whether there may be a code. Who has waited for a pairing that has ended starts no other.
+func (s *session) mayPair(waited *pairing) error {
+	switch {
+	case s.leaving != nil:
+		return ErrDeviceNotConnected
+	case s.link != nil && s.link.isPaired:
+		return ErrDeviceAlreadyLinked
+	case waited != nil && (s.pairing != waited || !waited.isRunning()):
+		return waited.failure()
+	}
+	return nil
+}
+
+// restartPairing lets a new pairing take the place of the one that runs.
+func (s *session) restartPairing(phone string) {
+	s.endPairing(pairingFailed, reasonSuperseded)
+	s.startPairing(phone)
+}
+
+// show returns the code, if there is one, and keeps the pairing alive.
+func (p *pairing) show() shown {
+	if p.polledAt = time.Now(); p.code == "" {
+		return shown{pairing: p, changed: p.changed}
+	}
+	code := QRCode{
+		Code: p.code, Attempt: p.attempt, Cached: p.isShown,
+		GeneratedAt: p.generatedAt.UnixMilli(), ExpiresAt: p.expiresAt.UnixMilli(),
+	}
+	p.isShown = true
+	return shown{code: code}
+}
+
+// begin gives what a pairing waits for from now on its time, and says what happens when that is over.
+func (s *session) begin(p *pairing, expiresAt time.Time, expire func()) {
 	p.stopTimer()
-	p.code, p.rest = p.rest[0], p.rest[1:]
-	p.attempt++
 	p.isShown = false
-	p.generatedAt = time.Now()
-	p.expiresAt = p.generatedAt.Add(life)
+	p.generatedAt, p.expiresAt = time.Now(), expiresAt
 	var timer *time.Timer
-	timer = s.after(life, func() {
+	timer = s.after(time.Until(expiresAt), func() {
 		if s.pairing == p && p.timer == timer {
-			s.nextCode()
+			expire()
 		}
 	})
 	p.timer = timer
-	s.tenant.announce(s.deviceID, "qr.generated", map[string]any{
-		"attempt": p.attempt, "expires_at": p.expiresAt.UnixMilli(),
-	})
-	p.tell()
 }
 
-// nextCode replaces the code: by the connection's next one, or by those of a new connection.
-func (s *session) nextCode() {
-	if len(s.pairing.rest) > 0 {
-		s.showCode(s.timing.NextCode)
-		return
-	}
-	s.link.mustReopen = true
-	s.renewCodes()
-	s.reconcile()
-}
+func (s *session) expirePairing() { s.endPairing(pairingExpired, "") }
 
-// renewCodes waits for the codes of a new connection, if there may be one more.
+// renewCodes waits for the codes of a new connection, if there may be one more. A code to be typed and a
+// passkey's exchange end with their connection.
 func (s *session) renewCodes() {
 	p := s.pairing
-	if p == nil || p.state != pairingWaiting {
-		return
+	switch {
+	case !p.isAwaited():
+	case p.state == pairingPasskey:
+		s.endPairing(pairingFailed, reasonLost)
+	case p.connections == maxNewConnection, p.phone != "" && p.code != "":
+		s.expirePairing()
+	default:
+		p.stopTimer()
+		p.code, p.rest = "", nil
+		p.connections++
 	}
-	p.stopTimer()
-	p.code, p.rest = "", nil
-	if p.connections == maxNewConnection {
-		s.endPairing(pairingExpired, "")
-		return
-	}
-	p.connections++
 }
 
 // endPairing ends a running pairing for everybody: those who wait, the socket, the status.
@@ -217,64 +286,4 @@ func (s *session) restore() {
 	default:
 		s.keep(s.condition)
 	}
-}
-
-// paired notes that the phone has accepted; the login with the new keys follows.
-func (s *session) paired(l *link, event *events.PairSuccess) {
-	if s.link != l {
-		// The pairing was ended while the phone accepted: nobody asked for these keys any more.
-		l.jid = event.ID
-		_ = s.erase(l, s.condition)
-		s.restore()
-		return
-	}
-	l.isPaired = true
-	l.jid, l.lid = event.ID, event.LID
-	s.pairing.end(pairingLinking, "")
-	data := map[string]any{"jid": event.ID.String()}
-	if !event.LID.IsEmpty() {
-		data["lid"] = event.LID.String()
-	}
-	if event.Platform != "" {
-		data["platform"] = event.Platform
-	}
-	s.tenant.record(s.deviceID, "pair.success", data)
-	s.setStatus(StatusConnecting, "")
-	// The server asks for a new connection at once. If it doesn't, it gets one all the same.
-	s.watchLogin(l)
-	if l.isLoginDue {
-		s.login(l)
-	}
-}
-
-// login makes the first connection with new keys at once. When the server asks for another one later on
-// that is like any other end of a connection.
-func (s *session) login(l *link) {
-	if s.link != l || !l.isOpen {
-		return
-	}
-	switch {
-	case !l.isPaired:
-		l.isLoginDue = true
-	case !s.pairing.isLinking() || l.hasRestarted:
-		s.reopen(l, reasonStreamError)
-	default:
-		l.mustReopen, l.hasRestarted = true, true
-		s.reconcile()
-	}
-}
-
-func pairErrorReason(err error) string {
-	var database *whatsmeow.PairDatabaseError
-	switch {
-	case errors.Is(err, whatsmeow.ErrPairInvalidDeviceIdentityHMAC):
-		return "hmac_mismatch"
-	case errors.Is(err, whatsmeow.ErrPairInvalidDeviceSignature):
-		return "signature_mismatch"
-	case errors.Is(err, whatsmeow.ErrPairRejectedLocally):
-		return reasonCancelled
-	case errors.As(err, &database):
-		return "storage_failed"
-	}
-	return "pair_error"
 }

@@ -2,21 +2,22 @@ package wa
 
 // What a device can be. docs/bridge.md says what each means and lists the reasons.
 const (
-	StatusNew          = "new"
-	StatusPairing      = "pairing"
-	StatusConnecting   = "connecting"
-	StatusConnected    = "connected"
-	StatusDisconnected = "disconnected"
-	StatusLoggedOut    = "logged_out"
-	StatusReplaced     = "replaced"
-	StatusOutdated     = "outdated"
-	StatusBanned       = "banned"
-	StatusStopped      = "stopped"
+	StatusNew             = "new"
+	StatusPairing         = "pairing"
+	StatusPasskeyRequired = "passkey_required"
+	StatusConnecting      = "connecting"
+	StatusConnected       = "connected"
+	StatusDisconnected    = "disconnected"
+	StatusLoggedOut       = "logged_out"
+	StatusReplaced        = "replaced"
+	StatusOutdated        = "outdated"
+	StatusBanned          = "banned"
+	StatusStopped         = "stopped"
 )
 
 var allStatuses = []string{
-	StatusNew, StatusPairing, StatusConnecting, StatusConnected, StatusDisconnected, StatusLoggedOut,
-	StatusReplaced, StatusOutdated, StatusBanned, StatusStopped,
+	StatusNew, StatusPairing, StatusPasskeyRequired, StatusConnecting, StatusConnected, StatusDisconnected,
+	StatusLoggedOut, StatusReplaced, StatusOutdated, StatusBanned, StatusStopped,
 }
 
 // DeviceKey names a device of a tenant.
@@ -45,7 +46,7 @@ type DeviceStatus struct {
 // refusal is why a device in this status can't be asked for anything; nil if it may be, or become so.
 func refusal(status string) error {
 	switch status {
-	case StatusNew, StatusPairing:
+	case StatusNew, StatusPairing, StatusPasskeyRequired:
 		return ErrDeviceNotLinked
 	case StatusLoggedOut:
 		return ErrDeviceLoggedOut

@@ -248,6 +248,26 @@ def test_a_pairing_has_36_codes(bridge: FakeBridge) -> None:
     assert bridge.call("device.pairing", KEY, timeout_ms=1000)["state"] == "expired"
 
 
+def test_a_code_to_be_typed_is_outstanding_alone(bridge: FakeBridge) -> None:
+    """QR codes give way to it, but it gives way to others on demand only, and runs out for good."""
+    now = [0]
+    bridge = FakeBridge(now=lambda: now[0])
+    bridge.start(CONFIG)
+    bridge.call("device.create", KEY, timeout_ms=1000)
+    bridge.call("device.qr", KEY, timeout_ms=1000)
+    params = {**KEY, "phone": "15550001111"}
+    code = bridge.call("device.pair_code", params, timeout_ms=1000)
+    assert bridge.call("device.pair_code", params, timeout_ms=1000) == {**code, "cached": True}
+    other = {**KEY, "phone": "15550003333"}
+    assert code_of(bridge, "device.pair_code", other) is BridgeCode.PAIRING_BUSY
+    assert code_of(bridge, "device.qr", KEY) is BridgeCode.PAIRING_BUSY
+    assert code_of(bridge, "device.pair_code", {**KEY, "phone": "0"}) is BridgeCode.INVALID_ARGUMENT
+    fresh = bridge.call("device.pair_code", {**other, "refresh": True}, timeout_ms=1000)
+    assert fresh["code"] != code["code"]
+    now[0] = fresh["expires_at"]
+    assert bridge.call("device.pairing", KEY, timeout_ms=1000)["state"] == "expired"
+
+
 def test_a_device_that_is_not_there_can_not_be_looked_at(bridge: FakeBridge) -> None:
     """It raises KeyError."""
     with pytest.raises(KeyError):

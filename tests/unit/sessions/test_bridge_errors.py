@@ -13,6 +13,7 @@ RETRYABLE = {
     BridgeCode.APP_STATE_NOT_READY,
     BridgeCode.APP_STATE_CONFLICT,
     BridgeCode.PAIRING_FAILED,
+    BridgeCode.PAIRING_BUSY,
     BridgeCode.SERVER_UNAVAILABLE,
     BridgeCode.OUTCOME_UNKNOWN,
     BridgeCode.DEADLINE_EXCEEDED,
