@@ -94,9 +94,9 @@ class Service:
             environment, self.devices, log=self.event_log, pace=Pace()
         )
         self.collections = Collections(environment, self.devices)
-        self._vault = Vault()
+        self.vault = Vault()
         delivering = build_webhooks(
-            environment, self.devices, guard=guard, vault=self._vault, metrics=metrics
+            environment, self.devices, guard=guard, vault=self.vault, metrics=metrics
         )
         self.webhooks, self.deliveries = delivering.webhooks, delivering.deliveries
         self.outbox = delivering.outbox
@@ -201,12 +201,12 @@ class Service:
         """Make sure that the data is this network's, and its secrets readable with these keys."""
         config, database = self._environment.config, self._environment.database
         now = self._environment.now()
-        self._vault.unlock(DataDirectory(config.data_dir).encryption_key(config.encryption_key))
+        self.vault.unlock(DataDirectory(config.data_dir).encryption_key(config.encryption_key))
         try:
             with database.write() as transaction:
                 claim_network(transaction, config.network.name)
-                if not claim_key(transaction, self._vault):
-                    renew_secrets(transaction, self._vault)
+                if not claim_key(transaction, self.vault):
+                    renew_secrets(transaction, self.vault)
                 note_start(transaction, config.data_dir, now)
                 device_rows.forget_live_states(transaction, now)
         except WrongKey:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -18,10 +20,12 @@ class Vault:
 
     def __init__(self) -> None:
         self._keys: Sequence[Fernet] = ()
+        self._digest_key = b""
 
     def unlock(self, keys: str) -> None:
         """Learn the keys, separated by commas. Raises ValueError for what is none."""
         self._keys = parse_keys(keys)
+        self._digest_key = keys.split(",")[-1].strip().encode()
 
     def encrypt(self, text: str) -> bytes:
         """Encrypt a text."""
@@ -33,6 +37,13 @@ class Vault:
             return MultiFernet(self._keys).decrypt(token).decode()
         except InvalidToken:
             raise WrongKey from None
+
+    def digest(self, message: bytes) -> bytes:
+        """Return 32 bytes by which a message is known again, and without the keys not guessed.
+
+        They change with the last key, the oldest, so that putting a new one first keeps them.
+        """
+        return hmac.digest(self._digest_key, message, hashlib.sha256)
 
     def is_current(self, token: bytes) -> bool:
         """Whether something was encrypted with the first key."""

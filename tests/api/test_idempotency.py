@@ -206,11 +206,12 @@ NOT_KEYED = {"device.pair", "device.connect", "device.disconnect", "device.logou
     "chat.typing",
     "presence.set",
     "presence.subscribe",
+    "webhook.test",
 }
 
 
 def test_every_write_is_keyed_or_excepted() -> None:
-    """Whatever changes something takes a key; not so pairing, connecting, log-out, presence."""
+    """Whatever changes something takes a key; not so pairing, connecting, presence and tests."""
     writes = {access.action: access.keyed for access in TENANT.values() if access.action}
     assert {action for action, keyed in writes.items() if keyed is Keyed.NO} == NOT_KEYED
 
