@@ -22,6 +22,7 @@ WAPLAIN := $(BUILD)/waplain
 WAJUDGE := $(BUILD)/wajudge
 STATICCHECK := $(BUILD)/staticcheck
 BAILEYS := tests/baileys/node_modules/.package-lock.json
+VERIFIER := tests/standardwebhooks/node_modules/.package-lock.json
 
 GO_MODULE := bridge/go/go.mod bridge/go/go.sum
 LIBRARY_SOURCES := $(shell find bridge/go/cmd/wabridge bridge/go/rpc bridge/go/wa -name '*.go' ! -name '*_test.go' 2>/dev/null)
@@ -67,7 +68,7 @@ test: test-go test-python ## Run every test
 test-go: $(GO_TOOL) ## Vet the Go code and run its tests with the race detector
 	$(GO_RUN) vet ./...
 	$(GO_RUN) test -race -timeout 10m ./...
-test-python: $(BINDING) $(WASIM) $(WAJUDGE) $(BAILEYS) ## Run the Python tests, the end-to-end ones included
+test-python: $(BINDING) $(WASIM) $(WAJUDGE) $(BAILEYS) $(VERIFIER) ## Run the Python tests, the end-to-end ones included
 	$(PY) -m pytest
 
 fuzz: $(GO_TOOL) ## Try odd calls, answers and copies on the bridge, FUZZ_TIME (20s) each
@@ -88,8 +89,8 @@ bench: $(BINDING) $(WASIM) $(WASEED) $(WAPLAIN) ## Measure beside plain whatsmeo
 $(WAJUDGE): bridge/go/sim/plain/plain.go $(wildcard bridge/go/cmd/wajudge/*.go) $(GO_MODULE) | $(GO_TOOL)
 	$(GO_RUN) build -trimpath -o $(CURDIR)/$@ ./cmd/wajudge
 
-$(BAILEYS): tests/baileys/package.json tests/baileys/package-lock.json
-	cd tests/baileys && npm ci --no-audit --no-fund --loglevel=error
+$(BAILEYS) $(VERIFIER): tests/%/node_modules/.package-lock.json: tests/%/package.json tests/%/package-lock.json
+	cd tests/$* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(STATICCHECK): .ci/staticcheck/go.mod .ci/staticcheck/go.sum | $(GO_TOOL)
@@ -114,4 +115,4 @@ lock: $(INSTALLED) ## Resolve the Python dependencies anew
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(BUILD) $(LIBRARY) bridge/libwabridge.h bridge/_wabridge* tests/baileys/node_modules
+	rm -rf $(VENV) $(BUILD) $(LIBRARY) bridge/libwabridge.h bridge/_wabridge* tests/*/node_modules
