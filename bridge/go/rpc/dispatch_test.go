@@ -18,6 +18,8 @@ func requestFor(name string) map[string]any {
 		return map[string]any{}
 	case "device.list", "tenant.erase":
 		delete(params, "device_id")
+	case "device.pair_code":
+		params["phone"] = "15550001111"
 	case "app_state.sync":
 		params["collection"] = "regular"
 	case "app_state.apply":
