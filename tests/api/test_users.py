@@ -50,7 +50,7 @@ def test_create(caller: Caller) -> None:
         ({"role": "owner"}, "role"),
         ({"role": "ADMIN"}, "role"),
         ({"active": True}, "active"),
-        ({"webhook_url": "https://example.com/"}, "webhook_url"),
+        ({"webhook_url": "https://10.0.0.1/"}, "webhook_url"),
     ],
 )
 def test_create_with_bad_input(caller: Caller, change: dict[str, Any], field: str) -> None:
