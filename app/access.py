@@ -84,6 +84,7 @@ TENANT: Mapping[str, Access] = {
     "devices.list_own_devices": Access(Scope.DEVICES_MANAGE),
     "devices.delete_device": Access(Scope.DEVICES_MANAGE, action="device.delete", keyed=Keyed.YES),
     "devices.show_qr": Access(Scope.DEVICES_MANAGE, action="device.pair", often=True),
+    "devices.show_pair_code": Access(Scope.DEVICES_MANAGE, action="device.pair", often=True),
     "devices.show_pairing": Access(Scope.DEVICES_MANAGE),
     "devices.show_status": Access(Scope.DEVICES_MANAGE),
     "devices.connect": Access(Scope.DEVICES_MANAGE, action="device.connect"),

@@ -52,18 +52,22 @@ DRAWINGS: Mapping[str, Callable[[str], bytes]] = {
 }
 
 
+def seconds_until(moment: datetime) -> int:
+    """Return the seconds that are left, rounded up."""
+    return max(0, math.ceil((moment - datetime.now(UTC)).total_seconds()))
+
+
 def represent(qr: QRCode) -> Response | dict[str, Any]:
     """Answer with the drawing that `Accept` prefers, or else with the data of the JSON answer."""
     kind = request.accept_mimetypes.best_match([JSON, *DRAWINGS], default=JSON)
     if kind in DRAWINGS:
         return Response(DRAWINGS[kind](qr.code), mimetype=kind)
-    left = (qr.expires_at - datetime.now(UTC)).total_seconds()
     return {
         "data": {
             "qr_code": qr.code,
             "image": "data:image/png;base64," + base64.b64encode(draw_png(qr.code)).decode(),
             "cached": qr.cached,
             "expires_at": qr.expires_at,
-            "ttl": max(0, math.ceil(left)),
+            "ttl": seconds_until(qr.expires_at),
         }
     }

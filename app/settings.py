@@ -57,6 +57,7 @@ class Settings:
     devices_per_tenant: int = 50
     pairings: int = 20
     pairings_per_tenant: int = 3
+    pair_codes_per_hour: int = 3
     audit_days: int = 90
     rate_limit: int = 2000
     failure_limit: int = 600
@@ -109,6 +110,7 @@ class Settings:
             devices_per_tenant=self.devices_per_tenant,
             pairings=self.pairings,
             pairings_per_tenant=self.pairings_per_tenant,
+            pair_codes_per_hour=self.pair_codes_per_hour,
             audit_days=self.audit_days,
             disk_alert_mib=self.disk_alert_mib,
             disk_reserve_mib=self.disk_reserve_mib,
@@ -258,6 +260,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "devices_per_tenant": _whole_number(1, 100_000),
     "pairings": _whole_number(1, 10_000),
     "pairings_per_tenant": _whole_number(1, 10_000),
+    "pair_codes_per_hour": _whole_number(1, 1000),
     "audit_days": _whole_number(1, 3650),
     "rate_limit": _whole_number(0, 1_000_000),
     "failure_limit": _whole_number(0, 1_000_000),

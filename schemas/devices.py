@@ -12,7 +12,7 @@ from schemas.base import (
     RequestSchema,
     Success,
 )
-from schemas.fields import QueryFlag, Seconds, Text, Timestamp
+from schemas.fields import Flag, QueryFlag, Seconds, Text, Timestamp
 from sessions.states import CollectionState, DeviceStatus, PairingState
 
 LONGEST_WAIT = 25
@@ -34,6 +34,23 @@ class QRQuery(DeviceChoice):
     cached = QueryFlag(metadata={"description": "The same as `reuse_cache`."})
     force_refresh = QueryFlag(metadata={"description": "The same as `refresh`."})
     force_new = QueryFlag(metadata={"description": "The same as `refresh`."})
+
+
+class PairCodeRequest(DeviceChoice):
+    """Which phone is to link the device, and whether a fresh code is wanted."""
+
+    phone = Text(
+        required=True,
+        most=32,
+        metadata={"description": "Its number with the country code; `+ - ( )` may be in it."},
+    )
+    reuse_cache = Flag(metadata={"description": "false asks for a fresh code."})
+    reuse = Flag(metadata={"description": "The same as `reuse_cache`."})
+    use_cache = Flag(metadata={"description": "The same as `reuse_cache`."})
+    cached = Flag(metadata={"description": "The same as `reuse_cache`."})
+    refresh = Flag(metadata={"description": "Start the pairing over and give a fresh code."})
+    force_refresh = Flag(metadata={"description": "The same as `refresh`."})
+    force_new = Flag(metadata={"description": "The same as `refresh`."})
 
 
 class WaitQuery(DeviceChoice):
@@ -138,6 +155,26 @@ class QRAnswer(Success):
     """A code for the phone to scan."""
 
     data = fields.Nested(QRCode, required=True)
+
+
+class PairCode(AnswerSchema):
+    """A code to be typed into a phone."""
+
+    code = fields.String(required=True, metadata={"pattern": "^[1-9A-Z]{4}-[1-9A-Z]{4}$"})
+    phone = fields.String(required=True, metadata={"description": "The digits of its number."})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "Seconds left.", "minimum": 0, "maximum": 160}
+    )
+    cached = fields.Boolean(required=True)
+    instructions = fields.String(
+        required=True, metadata={"description": "Where the phone's owner types it."}
+    )
+
+
+class PairCodeAnswer(Success):
+    """A code to be typed into a phone."""
+
+    data = fields.Nested(PairCode, required=True)
 
 
 class Pairing(AnswerSchema):

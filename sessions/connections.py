@@ -6,16 +6,20 @@ same order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import DeviceNotFound, DeviceNotLinked
 from sessions.observations import Observation
+from sessions.session import Session
 from sessions.states import IN_PAIRING, DesiredState, Device, DeviceStatus
 from sessions.store import devices as rows
 from sessions.store.erasure import erase_device
+
+Ask = Callable[[Session, Deadline], Mapping[str, Any]]
+"""Asks the bridge for a code within a deadline."""
 
 
 class Connections:
@@ -86,13 +90,13 @@ class Connections:
 
         return session.control(run, deadline)
 
-    def show_code(self, device: Device, *, refresh: bool, deadline: Deadline) -> Mapping[str, Any]:
-        """Return the bridge's code that links a device, which should be online from then on."""
+    def show_code(self, device: Device, ask: Ask, deadline: Deadline) -> Mapping[str, Any]:
+        """Return the code that `ask` gets; the device should be online from then on."""
         session = self._environment.registry.session_of(device)
 
         def run(until: Deadline) -> Mapping[str, Any]:
             before = self._read(device)
-            code = session.call("device.qr", until, refresh=refresh)
+            code = ask(session, until)
             self._want(device, DesiredState.ONLINE)
             if before.status not in IN_PAIRING:
                 self._store(before, Observation(DeviceStatus.PAIRING))

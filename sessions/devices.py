@@ -27,6 +27,7 @@ from sessions.states import (
     DeviceStatus,
     DisconnectResult,
     LogoutResult,
+    PairCode,
     PairingStatus,
     QRCode,
 )
@@ -68,6 +69,24 @@ class Devices:
         with self._environment.admission.command():
             return self._pairings.show_code(
                 principal, device_id, refresh=refresh, deadline=deadline
+            )
+
+    def pair_code(
+        self,
+        principal: Principal,
+        device_id: str | None,
+        *,
+        phone: str,
+        refresh: bool,
+        deadline: Deadline,
+    ) -> PairCode:
+        """Return a code to be typed into a phone, and make a device for a caller who has none.
+
+        Raises InvalidInput, QuotaExceeded, DeviceAlreadyLinked, DeviceBusy.
+        """
+        with self._environment.admission.command():
+            return self._pairings.show_pair_code(
+                principal, device_id, phone=phone, refresh=refresh, deadline=deadline
             )
 
     def pairing(

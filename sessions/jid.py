@@ -36,6 +36,14 @@ def parse_chat_jid(text: str, field: str = "chat_jid") -> str:
     return f"{digits}@{USER_SERVER}"
 
 
+def parse_phone(text: str, field: str = "phone") -> str:
+    """Return the digits of a phone number in international form. Raises InvalidInput."""
+    digits = text.translate(_NUMBER_DECORATION)
+    if not _NUMBER.fullmatch(digits) or digits.startswith("0"):
+        raise _invalid(field, "Not a phone number with its country code, of 7 to 15 digits.")
+    return digits
+
+
 def is_chat_jid(text: str) -> bool:
     """Tell whether a JID names a person or a group, as it is and without a device part."""
     user, _, server = text.partition("@")

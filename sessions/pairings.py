@@ -1,4 +1,4 @@
-"""Linking a device: its QR codes, how far it has come, and how many may do it at once.
+"""Linking a device: its codes, how far it has come, and how many may do it at once.
 
 The lock guards which devices are about to begin; nothing blocks under it.
 """
@@ -15,13 +15,16 @@ from sessions.connections import Connections
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import QuotaExceeded
+from sessions.jid import parse_phone
 from sessions.ownership import add_device, choose_device
+from sessions.pair_codes import PairCodeQuota
 from sessions.principals import Principal
 from sessions.session import Session
 from sessions.states import (
     IN_PAIRING,
     Device,
     DeviceKey,
+    PairCode,
     PairingState,
     PairingStatus,
     QRCode,
@@ -84,14 +87,19 @@ class Pairings:
         self._environment = environment
         self._connections = connections
         self._slots = PairingSlots(environment)
+        self._pair_codes = PairCodeQuota(environment.config.pair_codes_per_hour, environment.now)
 
     def show_code(
         self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline
     ) -> QRCode:
         """Return the code on show, beginning a pairing if none runs."""
         device = self._choose_or_add(principal, device_id)
+
+        def ask(session: Session, until: Deadline) -> Mapping[str, Any]:
+            return session.call("device.qr", until, refresh=refresh)
+
         with self._slots.held_by(device):
-            code = self._connections.show_code(device, refresh=refresh, deadline=deadline)
+            code = self._connections.show_code(device, ask, deadline)
         return QRCode(
             device_id=device.id,
             code=code["code"],
@@ -100,6 +108,45 @@ class Pairings:
             attempt=code["attempt"],
             cached=code["cached"],
         )
+
+    def show_pair_code(
+        self,
+        principal: Principal,
+        device_id: str | None,
+        *,
+        phone: str,
+        refresh: bool,
+        deadline: Deadline,
+    ) -> PairCode:
+        """Return the code that waits to be typed into that phone, making one if none does."""
+        number = parse_phone(phone)
+        device = self._choose_or_add(principal, device_id)
+
+        def ask(session: Session, until: Deadline) -> Mapping[str, Any]:
+            return self._ask_pair_code(session, number, refresh=refresh, until=until)
+
+        with self._slots.held_by(device):
+            code = self._connections.show_code(device, ask, deadline)
+        return PairCode(
+            device_id=device.id,
+            code=code["code"],
+            phone=number,
+            expires_at=from_milliseconds(code["expires_at"]),
+            cached=code["cached"],
+        )
+
+    def _ask_pair_code(
+        self, session: Session, phone: str, *, refresh: bool, until: Deadline
+    ) -> Mapping[str, Any]:
+        def make() -> Mapping[str, Any]:
+            return session.call("device.pair_code", until, phone=phone, refresh=refresh)
+
+        pairing = session.call("device.pairing", until)
+        is_shown = (pairing["state"], pairing.get("phone")) == (PairingState.WAITING, phone)
+        if is_shown and not refresh:
+            return make()
+        with self._pair_codes.counted(phone):
+            return make()
 
     def watch(
         self, principal: Principal, device_id: str | None, *, wait: Deadline

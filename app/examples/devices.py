@@ -43,6 +43,14 @@ QR = _data(
     expires_at="2026-06-15T12:01:00Z",
     ttl=60,
 )
+PAIR_CODE = _data(
+    code="ABCD-1234",
+    phone="15550100001",
+    expires_in=158,
+    cached=False,
+    instructions="On the phone: Settings → Linked devices → Link a device → Link with phone number"
+    " instead. Type the code there.",
+)
 PAIRING = _data(
     exists=True,
     state="waiting",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -12,7 +13,7 @@ from app.context import request_deadline, service
 from app.examples import devices as examples
 from app.paging import read_page, show_page
 from app.parsing import chosen_device
-from app.qr import represent
+from app.qr import represent, seconds_until
 from schemas import devices as schemas
 from schemas.base import DeviceChoice, EmptyRequest, PageQuery
 from sessions.deadline import Deadline
@@ -25,10 +26,21 @@ FRESH = ("refresh", "force_refresh", "force_new")
 REUSED = ("reuse_cache", "reuse", "use_cache", "cached")
 PICTURE = {"type": "string", "format": "binary"}
 TEXT = {"type": "string"}
+INSTRUCTIONS = (
+    "On the phone: Settings → Linked devices → Link a device → Link with phone number instead."
+    " Type the code there."
+)
 LOGOUT_CONFIRMED = "logged out"
 LOGOUT_UNCONFIRMED = (
     "the keys are erased, but WhatsApp could not be told: remove the device on the phone, too"
 )
+
+
+def wants_fresh(asked: Mapping[str, Any]) -> bool:
+    """Tell whether a new code is wanted, in any of the published words for it."""
+    return any(asked.get(name) is True for name in FRESH) or any(
+        asked.get(name) is False for name in REUSED
+    )
 
 
 @blueprint.route("/devices", methods=["POST"])
@@ -110,15 +122,54 @@ def show_qr(principal: Principal, query: dict[str, Any]) -> Response | dict[str,
     `Accept` chooses between JSON, PNG, SVG and a drawing for a terminal. A user without a device
     gets one named "default". Pairing stops three minutes after the last look at it.
     """
-    wants_fresh = any(query.get(name) is True for name in FRESH)
-    refuses_cached = any(query.get(name) is False for name in REUSED)
     qr = service().devices.qr(
         principal,
         chosen_device(query),
-        refresh=wants_fresh or refuses_cached,
+        refresh=wants_fresh(query),
         deadline=request_deadline(),
     )
     return represent(qr)
+
+
+@blueprint.route("/paircode", methods=["POST"])
+@tenant_token_required
+@blueprint.arguments(DeviceChoice, location="query")
+@blueprint.arguments(schemas.PairCodeRequest, example={"phone": "+1 555 010 0001"})
+@blueprint.errors(
+    *TOKEN,
+    *BODY,
+    *DEVICE,
+    *LINK,
+    *COMMAND,
+    ErrorCode.DEVICE_ALREADY_LINKED,
+    ErrorCode.QUOTA_EXCEEDED,
+)
+@blueprint.response(200, schemas.PairCodeAnswer, example=examples.PAIR_CODE)
+def show_pair_code(
+    principal: Principal, query: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    """Give a code that links the device when it is typed into the phone with that number.
+
+    Asked again it is the same code, as long as it counts; one for another number, or a QR code, is
+    given only with `refresh`. A user without a device gets one named "default". Pairing stops three
+    minutes after the last look at it.
+    """
+    made = service().devices.pair_code(
+        principal,
+        chosen_device(query, body),
+        phone=body["phone"],
+        refresh=wants_fresh(body),
+        deadline=request_deadline(),
+    )
+    return {
+        "data": {
+            "code": made.code,
+            "phone": made.phone,
+            "expires_in": seconds_until(made.expires_at),
+            "cached": made.cached,
+            "instructions": INSTRUCTIONS,
+        }
+    }
 
 
 @blueprint.route("/qr/status", methods=["GET"])

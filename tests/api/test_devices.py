@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -150,6 +151,73 @@ def test_qr_by_head(caller: Caller) -> None:
     answer = caller.client.open("/qr", method="HEAD")
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
+
+
+def test_pair_code(caller: Caller, bridge: FakeBridge) -> None:
+    """A device is made, and its code stays the same until the phone has taken it."""
+    body = {"phone": "+1 (555) 010-1001", "device_id": None}
+    first = caller.post("/paircode", json=body).get_json()["data"]
+    assert re.fullmatch("[1-9A-Z]{4}-[1-9A-Z]{4}", first["code"])
+    assert (first["phone"], first["cached"]) == ("15550101001", False)
+    assert 0 < first["expires_in"] <= 160
+    assert first["instructions"]
+    second = caller.post("/paircode", json={"phone": "15550101001"}).get_json()["data"]
+    assert (second["code"], second["cached"]) == (first["code"], True)
+    (device,) = caller.get("/devices").get_json()["devices"]
+    assert device["name"] == "default"
+    assert caller.get("/qr/status").get_json()["data"]["exists"] is True
+    bridge.link(device["id"], "15550101001")
+    answer = caller.post("/paircode", json=body)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (409, "DEVICE_ALREADY_LINKED")
+
+
+@pytest.mark.parametrize("number", ["123456", "1" * 16, "0155501001", "1555x010100", "", 5, None])
+def test_pair_code_of_no_number(caller: Caller, number: object) -> None:
+    """A number is international, of 7 to 15 digits; for another one no device is made."""
+    answer = caller.post("/paircode", json={"phone": number})
+    assert answer.status_code == 400
+    assert answer.get_json()["validation"][0]["field"] == "phone"
+    assert caller.get("/devices").get_json()["devices"] == []
+
+
+@pytest.mark.parametrize("name", ["refresh", "force_refresh", "force_new"])
+def test_fresh_pair_code(caller: Caller, name: str) -> None:
+    """A code for another number, and a QR code, come on demand only."""
+    body = {"phone": f"1555010{len(name):04}"}
+    first = caller.post("/paircode", json=body).get_json()["data"]
+    for answer in (caller.get("/qr"), caller.post("/paircode", json={"phone": "15550101003"})):
+        assert (answer.status_code, answer.get_json()["error_code"]) == (429, "DEVICE_BUSY")
+        assert "Retry-After" in answer.headers
+    second = caller.post("/paircode", json={**body, name: True}).get_json()["data"]
+    assert second["cached"] is False
+    assert second["code"] != first["code"]
+    assert caller.get("/qr?refresh=true").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["reuse_cache", "reuse", "use_cache", "cached"])
+def test_pair_code_that_must_not_be_cached(caller: Caller, name: str) -> None:
+    """The published words for it work in the body, as JSON's false alone."""
+    body = {"phone": f"1555011{len(name):04}"}
+    first = caller.post("/paircode", json=body).get_json()["data"]
+    assert caller.post("/paircode", json={**body, name: "false"}).status_code == 400
+    assert caller.post("/paircode", json={**body, name: True}).get_json()["data"]["cached"]
+    second = caller.post("/paircode", json={**body, name: False}).get_json()["data"]
+    assert second["code"] != first["code"]
+
+
+def test_pair_codes_of_a_number(caller: Caller, stranger: Caller) -> None:
+    """A number gets three an hour, whichever tenants ask; the third one is still told."""
+    body = {"phone": "15550101004"}
+    for _ in range(2):
+        assert caller.post("/paircode", json={**body, "refresh": True}).status_code == 200
+    third = stranger.post("/paircode", json=body).get_json()["data"]
+    assert stranger.post("/paircode", json=body).get_json()["data"]["code"] == third["code"]
+    answer = caller.post("/paircode", json={**body, "refresh": True})
+    assert (answer.status_code, answer.get_json()["error_code"]) == (429, "QUOTA_EXCEEDED")
+    assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+    assert (
+        caller.post("/paircode", json={"phone": "15550101005", "refresh": True}).status_code == 200
+    )
 
 
 def test_pairing(caller: Caller, bridge: FakeBridge) -> None:

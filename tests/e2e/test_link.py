@@ -1,4 +1,4 @@
-"""Linking a device by QR, and its life afterwards."""
+"""Linking a device by QR or code, and its life afterwards."""
 
 from __future__ import annotations
 
@@ -22,6 +22,28 @@ def test_link_by_qr(caller: Caller, phone: Phone) -> None:
     (device,) = caller.request("GET", "/devices").json()["devices"]
     assert device["connected"] is True
     assert device["whatsapp_jid"].startswith(phone.pn)
+
+
+def test_link_by_code(caller: Caller, phone: Phone) -> None:
+    """The code that a tenant got, typed into the phone, links that tenant's device alone."""
+    stranger = caller.service.register()
+    body = {"phone": f"+{phone.pn}"}
+    other = stranger.request("POST", "/paircode", json=body).json()["data"]
+    first = caller.request("POST", "/paircode", json=body).json()["data"]
+    again = caller.request("POST", "/paircode", json=body).json()["data"]
+    assert (first["cached"], again["cached"], again["code"]) == (False, True, first["code"])
+    assert 0 < again["expires_in"] <= 160
+    assert (first["phone"], first["code"] != other["code"]) == (phone.pn, True)
+    assert phone.refuses_code(other["code"])
+    assert caller.status()["status"] == "pairing"
+    phone.type_code(first["code"])
+    caller.wait_usable()
+    assert caller.archive("15557000001@s.whatsapp.net").status_code == 200
+    assert caller.status()["phone_number"] == phone.pn
+    assert stranger.status()["is_logged_in"] is False
+    answer = caller.request("POST", "/paircode", json=body)
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "DEVICE_ALREADY_LINKED")
+    assert first["code"] not in caller.service.logs()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,16 @@ class Phone:
         answer = self.simulator.post(self.url("/scan?wait=10s"), {"qr": qr})
         return int(answer["device"])
 
+    def type_code(self, code: str) -> int:
+        """Type a code that links a device, and return the device's number."""
+        answer = self.simulator.post(self.url("/pairing-code?wait=10s"), {"code": code})
+        return int(answer["device"])
+
+    def refuses_code(self, code: str) -> bool:
+        """Type a code; tell whether the phone found it to be wrong."""
+        path = self.url("/pairing-code?wait=10s")
+        return self.simulator.control.post(path, json={"code": code}).status_code == 409
+
     def collection(self, name: str = "regular_low") -> dict[str, Any]:
         """Return a collection: name, version, entries."""
         return self.simulator.get(self.url(f"/appstate/{name}"))
