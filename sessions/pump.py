@@ -27,6 +27,7 @@ from sessions.work import FullSyncs, Work, named_jids
 
 # Short, because a stop waits for the end of a poll.
 _POLL_MS = 100
+_GLANCE_MS = 1
 _PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -64,12 +65,12 @@ class Pump:
         self._full_syncs = FullSyncs()
         self._acknowledged = 0
 
-    def step(self) -> None:
+    def step(self, wait_ms: int = _POLL_MS) -> None:
         """Wait a moment for a batch and commit its effects.
 
         Raises BridgeError, or StorageUnavailable; in either case the same batch comes again.
         """
-        batch = self._bridge.next_events(self._acknowledged, timeout_ms=_POLL_MS)
+        batch = self._bridge.next_events(self._acknowledged, timeout_ms=wait_ms)
         if batch.events:
             self._commit(batch)
             for device_id in dict.fromkeys(event.device_id for event in batch.events):
@@ -148,8 +149,11 @@ class PumpThread:
         return self._is_well and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the thread."""
-        self._is_well = True
+        """Take in what the last process left, and start the thread.
+
+        A device that turned out to be banned meanwhile, for one, is not connected again.
+        """
+        self._is_well = self._step(_GLANCE_MS)
         self._thread.start()
 
     def stop(self, deadline: Deadline) -> None:
@@ -159,13 +163,13 @@ class PumpThread:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._is_well = self._step()
+            self._is_well = self._step(_POLL_MS)
             if not self._is_well:
                 self._stopping.wait(_PAUSE_SECONDS)
 
-    def _step(self) -> bool:
+    def _step(self, wait_ms: int) -> bool:
         try:
-            self._pump.step()
+            self._pump.step(wait_ms)
         except BridgeError as error:
             if error.code is BridgeCode.STOPPED:
                 self._stopping.set()

@@ -168,14 +168,14 @@ def test_numbers_with_two_forms_in_a_batch(account: Account) -> None:
         body = {"archived": True, "chat_jids": [*asked, *jids]}
         return account.caller.post("/chats/archive", json=body)
 
-    results = archive().get_json()["results"]
-    meant = ["15557000001", known, "5511987654321", "5491112345678", known]
-    assert [result["chat_jid"] for result in results] == [jid + HOME for jid in meant]
     answer = archive(*double)
     assert answer.status_code == 400
     problems = answer.get_json()["validation"]
     assert [problem["field"] for problem in problems] == ["chat_jids[5]", "chat_jids[6]"]
     assert all(jid in problem["message"] for jid in double for problem in problems)
+    results = archive().get_json()["results"]
+    meant = ["15557000001", known, "5511987654321", "5491112345678", known]
+    assert [result["chat_jid"] for result in results] == [jid + HOME for jid in meant]
 
 
 @pytest.mark.parametrize(
