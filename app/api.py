@@ -60,7 +60,7 @@ SECURITY_SCHEMES = {
     " that the operation names; where none is named it is refused.",
     "master_token": "The platform's token, for making tenants.",
 }
-DESCRIPTION = """Controls the chat state of WhatsApp accounts through linked devices.
+DESCRIPTION = """Controls the chat state and the calls of WhatsApp accounts through linked devices.
 
 Every error has the same envelope; repeat a request exactly when the answer has `Retry-After`.
 Times are RFC 3339 in UTC. Every answer carries `X-Request-Id`."""
