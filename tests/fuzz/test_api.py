@@ -97,15 +97,22 @@ def caller(app: Flask, bridge: FakeBridge) -> Caller:
     return Caller(client, body["token"], body["tenant"]["id"], body["user"]["id"])
 
 
+CALL_ID = "5B7F00000000000000000000000000A1"
+
+
 @pytest.fixture
 def known(caller: Caller, bridge: FakeBridge) -> dict[str, str]:
     """What is there in the tenant, by the name of its parameter."""
     user = caller.post("/users", json={"email": "user@example.com", "role": "user"})
     token = caller.post("/tokens", json={"name": "spare"})
     assert (user.status_code, token.status_code) == (201, 201)
+    device_id = link(caller, bridge)
+    bridge.ring(device_id, CALL_ID, CHAT)
     return {
+        "call_id": CALL_ID,
         "chat_jid": CHAT,
-        "device_id": link(caller, bridge),
+        "delivery_id": "1",
+        "device_id": device_id,
         "tenant_id": caller.tenant_id,
         "user_id": user.get_json()["user"]["id"],
         "token_id": token.get_json()["data"]["id"],
