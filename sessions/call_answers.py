@@ -7,7 +7,7 @@ repeats is the same message once more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,16 +79,15 @@ class CallAnswers:
         if stanza is None:
             return
         attempt = _ask(session, "call.reject", stanza)
-        now = self._environment.now()
-        with self._database.write() as transaction:
-            row = rows.find(transaction, session.device_id, call_id)
-            if row is None:
-                return
+
+        def note(_: Transaction, row: CallRow, now: datetime) -> None:
             if attempt.error is None:
                 rows.note_reject(row, acknowledged=attempt.result["acknowledged"], at=now)
                 row.auto_rejected = True
             row.reject_due = attempt.is_due_again
             rows.settle(row, retry_at=now if row.reply_due else now + _RETRY_AFTER)
+
+        self._change(session.device_id, call_id, note)
         self._metrics.count_reject("rule", outcome_of_reject(attempt.result))
 
     def _begin_reject(self, device_id: str, call_id: str) -> dict[str, str] | None:
@@ -109,16 +108,15 @@ class CallAnswers:
         if message is None:
             return
         attempt = _ask(session, "message.send_text", message)
-        now = self._environment.now()
-        with self._database.write() as transaction:
-            row = rows.find(transaction, session.device_id, call_id)
-            if row is None:
-                return
+
+        def note(transaction: Transaction, row: CallRow, now: datetime) -> None:
             if attempt.error is None:
                 row.replied_at = now
                 self._log(transaction, row, "call.auto_replied", now=now)
             row.reply_due = attempt.is_due_again
             rows.settle(row, retry_at=now + _RETRY_AFTER)
+
+        self._change(session.device_id, call_id, note)
         self._metrics.count_reply("sent" if attempt.error is None else "failed")
 
     def _begin_reply(self, device_id: str, call_id: str) -> dict[str, str] | None:
@@ -140,6 +138,15 @@ class CallAnswers:
                 self._log(transaction, row, "call.reply_suppressed", now=now)
         self._metrics.count_reply(verdict)
         return None
+
+    def _change(
+        self, device_id: str, call_id: str, change: Callable[[Transaction, CallRow, datetime], None]
+    ) -> None:
+        """Change the row of a call, unless it was erased meanwhile."""
+        with self._database.write() as transaction:
+            row = rows.find(transaction, device_id, call_id)
+            if row is not None:
+                change(transaction, row, self._environment.now())
 
     def _log(self, transaction: Transaction, row: CallRow, event: str, *, now: datetime) -> None:
         at = to_milliseconds(now)

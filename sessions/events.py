@@ -27,7 +27,7 @@ from sessions.work import Work
 Effect = Callable[[Work, Mirror], None]
 """Applies an event, with what the batch works with and the mirror of the event's device."""
 
-_CANCELLED = "cancelled"
+_ENDED_BY_REQUEST = frozenset({"cancelled", "superseded"})
 _BAD = frozenset({CollectionState.AWAITING_PHONE, CollectionState.WEDGED})
 
 
@@ -217,7 +217,7 @@ def _read_failure(event: Event, _started_at: datetime) -> Effect:
     reason = str(event.data["reason"])
 
     def apply(_work: Work, mirror: Mirror) -> None:
-        if reason != _CANCELLED:
+        if reason not in _ENDED_BY_REQUEST:
             mirror.log("connection.pair_error", {"reason": reason}, at=event.at)
 
     return apply

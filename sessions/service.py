@@ -106,20 +106,12 @@ class Service:
         self._pool = pool
         self._bridge = bridge
         self._bridge_is_started = False
-        pump = Pump(
-            bridge,
-            environment.database,
-            registry=environment.registry,
-            now=environment.now,
-            on_calls=worker.note_calls,
-        )
-        self._pump = PumpThread(pump)
+        self._pump = PumpThread(build_pump(environment, bridge, worker))
         self.metrics = metrics
-        metrics.registry.register(
-            ServiceCollector(
-                environment, pool=pool, pump=self._pump, bridge=bridge, outbox=delivering.outbox
-            )
+        collector = ServiceCollector(
+            environment, pool=pool, pump=self._pump, bridge=bridge, outbox=self.outbox
         )
+        metrics.registry.register(collector)
         self._answering = Repeater("calls", worker.step_when_due, pause=0)
         self._storage = Repeater("storage", environment.storage.step, pause=_PAUSE_SECONDS)
         self._audit_thread = AuditThread(self.audit)
@@ -224,6 +216,17 @@ class Service:
         """Let what is being sent come to its end, for a short while."""
         self._room.close()
         self._pool.drain(Deadline.after(min(_DRAIN_SECONDS, deadline.remaining() / 2)))
+
+
+def build_pump(environment: Environment, bridge: Bridge, worker: CallWorker) -> Pump:
+    """Make the pump, which tells the worker of new calls."""
+    return Pump(
+        bridge,
+        environment.database,
+        registry=environment.registry,
+        now=environment.now,
+        on_calls=worker.note_calls,
+    )
 
 
 def build_service(config: ServiceConfig, bridge: Bridge, *, now: WallClock = utc_now) -> Service:

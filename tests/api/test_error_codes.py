@@ -26,7 +26,7 @@ from sessions.environment import Environment
 from sessions.errors import ErrorCode
 from tests.api.conftest import Limit, parts
 from tests.support.api import CHAT, MASTER, Caller, link
-from tests.support.contract import answered_codes
+from tests.support.contract import REPEATABLE, answered_codes
 from tests.support.sessions import wait_until
 
 ARCHIVE = f"/chats/{CHAT}/archive"
@@ -39,19 +39,6 @@ ALWAYS = {"success", "error", "error_code", "timestamp"}
 MORE = {
     ErrorCode.VALIDATION_ERROR: {"validation"},
     ErrorCode.CURSOR_EXPIRED: {"oldest", "latest"},
-}
-REPEATABLE = {
-    ErrorCode.IDEMPOTENCY_IN_PROGRESS,
-    ErrorCode.APP_STATE_CONFLICT,
-    ErrorCode.RATE_LIMITED,
-    ErrorCode.DEVICE_BUSY,
-    ErrorCode.DEVICE_NOT_READY,
-    ErrorCode.DEVICE_OUTDATED,
-    ErrorCode.APP_STATE_NOT_READY,
-    ErrorCode.OVERLOADED,
-    ErrorCode.STORAGE_UNAVAILABLE,
-    ErrorCode.SHUTTING_DOWN,
-    ErrorCode.DEVICE_TIMEOUT,
 }
 
 

@@ -16,6 +16,20 @@ from app.requests import REQUEST_ID
 from sessions.errors import ErrorCode
 
 EVERYWHERE = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.REQUEST_TIMEOUT}
+REPEATABLE = {
+    ErrorCode.IDEMPOTENCY_IN_PROGRESS,
+    ErrorCode.APP_STATE_CONFLICT,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.DEVICE_BUSY,
+    ErrorCode.DEVICE_NOT_READY,
+    ErrorCode.DEVICE_OUTDATED,
+    ErrorCode.APP_STATE_NOT_READY,
+    ErrorCode.OVERLOADED,
+    ErrorCode.STORAGE_UNAVAILABLE,
+    ErrorCode.SHUTTING_DOWN,
+    ErrorCode.DEVICE_TIMEOUT,
+}
+"""The codes that the API promises Retry-After for, whoever raises them."""
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 
 from sessions import errors
 from sessions.errors import ErrorCode, InvalidInput, Problem, ServiceError
+from tests.support.contract import REPEATABLE
 
 CLASSES = ServiceError.__subclasses__()
 
@@ -27,20 +28,8 @@ def test_a_class_is_named_like_its_code(code: ErrorCode) -> None:
 
 def test_retry_after_is_set_where_repeating_helps() -> None:
     """The API promises Retry-After for these, whoever raises them."""
-    always = {
-        ErrorCode.IDEMPOTENCY_IN_PROGRESS,
-        ErrorCode.APP_STATE_CONFLICT,
-        ErrorCode.RATE_LIMITED,
-        ErrorCode.DEVICE_BUSY,
-        ErrorCode.DEVICE_NOT_READY,
-        ErrorCode.DEVICE_OUTDATED,
-        ErrorCode.APP_STATE_NOT_READY,
-        ErrorCode.OVERLOADED,
-        ErrorCode.STORAGE_UNAVAILABLE,
-        ErrorCode.SHUTTING_DOWN,
-        ErrorCode.DEVICE_TIMEOUT,
-    }
-    assert {error.code for error in CLASSES if error.default_retry_after is not None} == always
+    always = {error.code for error in CLASSES if error.default_retry_after is not None}
+    assert always == REPEATABLE
 
 
 def test_a_quota_may_be_one_that_waiting_frees() -> None:

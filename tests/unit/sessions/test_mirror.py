@@ -288,6 +288,7 @@ def test_what_is_no_chat_is_left_out(feed: Feed) -> None:
 def test_pairings_that_fail(feed: Feed) -> None:
     """A failed pairing is an event; one that was given up is none."""
     feed.emit("pairing.failed", reason="cancelled")
+    feed.emit("pairing.failed", reason="superseded")
     feed.emit("pairing.failed", reason="hmac_mismatch")
     feed.step()
     assert feed.events() == [("connection.pair_error", {"reason": "hmac_mismatch"})]
