@@ -26,13 +26,22 @@ class Part:
 class Repeater:
     """Repeats a step in a thread of its own, with a pause of some seconds before each.
 
-    What a step raises is logged, and the next one comes all the same.
+    What a step raises is logged, and the next one comes all the same. `wake` ends a wait within the
+    step, so that a stop need not wait for it.
     """
 
-    def __init__(self, name: str, step: Callable[[], None], *, pause: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], None],
+        *,
+        pause: float,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
         self._name = name
         self._step = step
         self._pause = pause
+        self._wake = wake
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
@@ -43,6 +52,7 @@ class Repeater:
     def stop(self, deadline: Deadline) -> None:
         """End the thread; waits for it until the deadline."""
         self._stopping.set()
+        self._wake()
         self._thread.join(deadline.remaining())
 
     def as_part(self) -> Part:

@@ -112,7 +112,7 @@ class Service:
             environment, pool=pool, pump=self._pump, bridge=bridge, outbox=self.outbox
         )
         metrics.registry.register(collector)
-        self._answering = Repeater("calls", worker.step_when_due, pause=0)
+        self._answering = Repeater("calls", worker.step_when_due, pause=0, wake=worker.wake)
         self._storage = Repeater("storage", environment.storage.step, pause=_PAUSE_SECONDS)
         self._audit_thread = AuditThread(self.audit)
         self._boot = BootThread(Boot(environment.database, connections))
