@@ -41,6 +41,7 @@ STATUSES: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.DEVICE_LOGGED_OUT: HTTPStatus.CONFLICT,
     ErrorCode.DEVICE_REPLACED: HTTPStatus.CONFLICT,
     ErrorCode.DEVICE_BANNED: HTTPStatus.CONFLICT,
+    ErrorCode.CODE_NOT_SHOWN: HTTPStatus.CONFLICT,
     ErrorCode.CALL_ENDED: HTTPStatus.CONFLICT,
     ErrorCode.TENANT_EXISTS: HTTPStatus.CONFLICT,
     ErrorCode.USER_EXISTS: HTTPStatus.CONFLICT,

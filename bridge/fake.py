@@ -144,6 +144,16 @@ class FakeBridge:
             jid = f"{phone}@s.whatsapp.net"
             device.link(jid, lid=lid and f"{lid}@lid", push_name=f"Phone {phone[-4:]}")
 
+    def ask_passkey(self, device_id: str) -> None:
+        """Let a phone take the code on show, whose owner has to confirm it with a passkey."""
+        with self._condition:
+            self._find(device_id).ask_passkey()
+
+    def show_passkey(self, device_id: str, code: str, *, compare: bool = False) -> None:
+        """Let that phone show its code, which the owner has to compare or not."""
+        with self._condition:
+            self._find(device_id).show_passkey(code, compare=compare)
+
     def set_status(
         self,
         device_id: str,

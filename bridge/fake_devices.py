@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import BridgeCode, BridgeError
+from bridge.fake_mutations import check_mutations, to_index, to_value
+from bridge.fake_pairings import Pairing, Passkey
 from bridge.fake_talk import Talk
 from bridge.interface import COLLECTIONS
 
@@ -45,35 +47,14 @@ _REFUSALS = {
     "banned": BridgeCode.DEVICE_BANNED,
     "outdated": BridgeCode.DEVICE_OUTDATED,
 }
-_TYPES = {
-    "archive": ("regular_low", {"archived", "range_at"}, "archive"),
-    "pin": ("regular_low", {"pinned"}, "pin_v1"),
-    "read": ("regular_low", {"read", "range_at"}, "markChatAsRead"),
-    "mute": ("regular_high", {"muted"}, "mute"),
-}
-
-_ACTIONS = {
-    "archive": ("archiveChatAction", "archived"),
-    "pin": ("pinAction", "pinned"),
-    "read": ("markChatAsReadAction", "read"),
+_AFTER_RESTART = {
+    "connecting": "disconnected",
+    "connected": "disconnected",
+    "pairing": "new",
+    "passkey_required": "new",
 }
 
 Emit = Callable[["FakeDevice", str, Mapping[str, Any]], None]
-
-
-@dataclass(slots=True)
-class Pairing:
-    """A running pairing and its code on show. Times are Unix milliseconds.
-
-    `phone` is what the code is to be typed into; without one it is to be scanned.
-    """
-
-    attempt: int
-    code: str
-    generated_at: int
-    expires_at: int
-    polled_at: int
-    phone: str | None = None
 
 
 @dataclass(slots=True)
@@ -122,8 +103,7 @@ class FakeDevice:
 
     def after_restart(self, emit: Emit) -> FakeDevice:
         """Return what the next process finds of it."""
-        left = {"connecting": "disconnected", "connected": "disconnected", "pairing": "new"}
-        status = left.get(self.status, self.status)
+        status = _AFTER_RESTART.get(self.status, self.status)
         return replace(self, emit=emit, status=status, pairing=None)
 
     def report_collections(self) -> None:
@@ -157,7 +137,7 @@ class FakeDevice:
 
     def disconnect(self) -> dict[str, Any]:
         """End the connection or the pairing."""
-        self._end_pairing({"state": "none", "attempt": 0})
+        self.fail_pairing("cancelled")
         if self.status not in _REFUSALS:
             self.move("disconnected", "requested")
         return self.describe()
@@ -183,8 +163,8 @@ class FakeDevice:
     def show_code(self, *, refresh: bool) -> dict[str, Any]:
         """Return the code on show, or the next one."""
         present = self._present_pairing()
-        if present is not None and present.phone is not None:
-            _require_fresh(refresh=refresh)
+        if present is not None and (present.phone is not None or present.passkey is not None):
+            self._give_way(refresh=refresh)
             present = None
         if present is None or refresh or self.now() >= present.expires_at:
             return self._code(self._next_pairing(present), cached=False)
@@ -195,8 +175,9 @@ class FakeDevice:
         if not _PHONE.fullmatch(phone):
             raise ValueError("not the digits of a phone number")
         present = self._present_pairing()
-        if present is not None and present.phone not in (None, phone):
-            _require_fresh(refresh=refresh)
+        is_other = present is not None and present.phone not in (None, phone)
+        if present is not None and (is_other or present.passkey is not None):
+            self._give_way(refresh=refresh)
         cached = present is not None and present.phone == phone and not refresh
         shown = present if cached and present is not None else self._begin_pair_code(phone)
         code = self._code(shown, cached=cached)
@@ -208,14 +189,34 @@ class FakeDevice:
         self.expire_pairing()
         if self.pairing is None:
             return dict(self.pairing_result)
-        self.pairing.polled_at = self.now()
-        return {
-            "state": "waiting",
-            **_describe_method(self.pairing.phone),
-            "attempt": self.pairing.attempt,
-            "generated_at": self.pairing.generated_at,
-            "expires_at": self.pairing.expires_at,
-        }
+        return self.pairing.describe(self.now())
+
+    def ask_passkey(self) -> None:
+        """Let a phone take the code on show, and WhatsApp ask for its owner's passkey."""
+        pairing = self._linkable_pairing()
+        pairing.ask_passkey(self.now())
+        self.move("passkey_required")
+        self._report_passkey("asked")
+
+    def show_passkey(self, code: str, *, compare: bool) -> None:
+        """Let the phone introduce itself and show its code."""
+        asked = self._asked_passkey()
+        asked.stage, asked.code, asked.compare = "shown", code, compare
+        self._report_passkey("shown")
+
+    def describe_passkey(self) -> dict[str, Any]:
+        """Return the *passkey*; asking keeps the pairing alive."""
+        return self._asked_passkey().describe(self._linkable_pairing().expires_at)
+
+    def answer_passkey(self, *, credential: Mapping[str, Any]) -> dict[str, Any]:
+        """Take an authenticator's answer."""
+        self._asked_passkey().answer(credential)
+        return self.describe_passkey()
+
+    def confirm_passkey(self) -> dict[str, Any]:
+        """Take the owner's confirmation."""
+        self._asked_passkey().confirm()
+        return self.describe_passkey()
 
     def expire_pairing(self) -> None:
         """End a pairing that nobody has looked at for three minutes, or that had its last code."""
@@ -223,16 +224,24 @@ class FakeDevice:
         if pairing is None:
             return
         is_idle = self.now() - pairing.polled_at >= _PAIRING_IDLE_MS
-        is_last = pairing.phone is not None or pairing.attempt >= _LAST_ATTEMPT
+        is_last = pairing.attempt >= _LAST_ATTEMPT or (pairing.phone or pairing.passkey) is not None
         if is_idle or (is_last and self.now() >= pairing.expires_at):
-            self._end_pairing({"state": "expired", "attempt": pairing.attempt})
+            self._end_pairing(pairing.describe_as("expired"))
             self.emit(self, "pairing.expired", {"attempt": pairing.attempt})
 
+    def fail_pairing(self, reason: str) -> None:
+        """End the pairing, if one runs, for a reason."""
+        pairing = self.pairing
+        if pairing is not None:
+            self._end_pairing({**pairing.describe_as("failed"), "reason": reason})
+            self.emit(self, "pairing.failed", {"reason": reason})
+
     def link(self, jid: str, *, lid: str | None, push_name: str | None) -> None:
-        """Let the phone scan the code on show."""
-        if self.pairing is None:
-            raise BridgeError(BridgeCode.PAIRING_FAILED, "no code is on show")
-        self.pairing_result = {"state": "linked", "attempt": self.pairing.attempt}
+        """Let the phone take the code on show, after its owner's confirmation if one is awaited."""
+        pairing = self._linkable_pairing()
+        if pairing.passkey is not None and pairing.passkey.stage != "confirmed":
+            raise BridgeError(BridgeCode.PAIRING_FAILED, "the owner has not confirmed")
+        self.pairing_result = pairing.describe_as("linked")
         self.pairing = None
         self.jid, self.lid, self.push_name = jid, lid, push_name
         self.app_state = "ok" if self.has_keys else "awaiting_keys"
@@ -302,7 +311,7 @@ class FakeDevice:
             raise BridgeError(BridgeCode.APP_STATE_NOT_READY, "no key yet", retryable=True)
 
     def _accept(self, collection: str, mutation: Mapping[str, Any], *, is_last: bool) -> None:
-        index = (_TYPES[mutation["type"]][2], mutation["chat_jid"])
+        index = to_index(mutation)
         self.values[index] = mutation
         change = {
             "collection": collection,
@@ -326,6 +335,28 @@ class FakeDevice:
         event = {"attempt": attempt, "expires_at": self.pairing.expires_at}
         self.emit(self, "qr.generated", event)
         return self.pairing
+
+    def _linkable_pairing(self) -> Pairing:
+        if self.pairing is None:
+            raise BridgeError(BridgeCode.PAIRING_FAILED, "no code is on show")
+        return self.pairing
+
+    def _asked_passkey(self) -> Passkey:
+        pairing = self._present_pairing()
+        if pairing is None or pairing.passkey is None:
+            raise BridgeError(BridgeCode.DEVICE_NOT_LINKED, "no passkey is asked for")
+        pairing.polled_at = self.now()
+        return pairing.passkey
+
+    def _report_passkey(self, stage: str) -> None:
+        told = {"stage": stage, "expires_at": self._linkable_pairing().expires_at}
+        self.emit(self, "pairing.passkey_required", told)
+
+    def _give_way(self, *, refresh: bool) -> None:
+        """End a pairing of another kind if there is to be a new code. Raises PAIRING_BUSY."""
+        if not refresh:
+            raise BridgeError(BridgeCode.PAIRING_BUSY, "linked in another way", retryable=True)
+        self.fail_pairing("superseded")
 
     def _present_pairing(self) -> Pairing | None:
         if self.jid is not None:
@@ -356,35 +387,3 @@ class FakeDevice:
             self.pairing = None
             self.pairing_result = result
             self.move("new")
-
-
-def _describe_method(phone: str | None) -> dict[str, str]:
-    return {"method": "qr"} if phone is None else {"method": "code", "phone": phone}
-
-
-def _require_fresh(*, refresh: bool) -> None:
-    if not refresh:
-        raise BridgeError(BridgeCode.PAIRING_BUSY, "linked in another way", retryable=True)
-
-
-def to_value(mutation: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mutation as WhatsApp's SyncActionValue in protojson."""
-    kind = mutation["type"]
-    if kind == "mute":
-        until = {"muteEndTimestamp": str(mutation.get("muted_until", -1))}
-        return {"muteAction": {"muted": mutation["muted"], **(until if mutation["muted"] else {})}}
-    action, name = _ACTIONS[kind]
-    return {action: {name: mutation[name]}}
-
-
-def check_mutations(mutations: Sequence[Mapping[str, Any]], collection: str) -> None:
-    """Refuse a patch that the bridge would not even try to send."""
-    if not 1 <= len(mutations) <= 100:
-        raise BridgeError(BridgeCode.INVALID_ARGUMENT, "a patch has 1 to 100 mutations")
-    for mutation in mutations:
-        home, fields, _ = _TYPES.get(mutation.get("type", ""), ("", set(), ""))
-        given = set(mutation) - {"type", "chat_jid", "muted_until"}
-        if home != collection or given != fields or "@" not in mutation.get("chat_jid", ""):
-            raise BridgeError(BridgeCode.INVALID_ARGUMENT, "not a mutation of this collection")
-    if len({(m["type"], m["chat_jid"]) for m in mutations}) != len(mutations):
-        raise BridgeError(BridgeCode.INVALID_ARGUMENT, "one index twice in a patch")

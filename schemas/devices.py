@@ -13,7 +13,7 @@ from schemas.base import (
     Success,
 )
 from schemas.fields import Flag, QueryFlag, Seconds, Text, Timestamp
-from sessions.states import CollectionState, DeviceStatus, PairingState
+from sessions.states import CollectionState, DeviceStatus, PairingMethod, PairingState
 
 LONGEST_WAIT = 25
 
@@ -184,9 +184,13 @@ class Pairing(AnswerSchema):
     state = fields.String(
         required=True, validate=validate.OneOf([state.value for state in PairingState])
     )
+    method = fields.Enum(
+        PairingMethod, by_value=True, metadata={"description": "What the phone is shown."}
+    )
     attempt = fields.Integer(required=True)
     generated_at = Timestamp()
     expires_at = Timestamp()
+    reason = fields.String(metadata={"description": "Why it has failed; see the docs."})
 
 
 class PairingAnswer(Success):

@@ -12,7 +12,7 @@ from schemas.base import AnswerSchema, DeviceChoice, RequestSchema, Success
 from schemas.calls import Call
 from schemas.fields import Seconds, Timestamp, WholeNumber
 from sessions.event_streams import LogPosition
-from sessions.states import CollectionState, DeviceStatus
+from sessions.states import CollectionState, DeviceStatus, PasskeyStage
 from sessions.webhooks.values import GONE, NO_SUCCESS
 
 CAUSES = ["api", "phone", "other_device", "new_message", "reconciled"]
@@ -78,6 +78,16 @@ class CodeEvent(AnswerSchema):
 
     expires_at = Timestamp(required=True)
     attempt = fields.Integer(required=True)
+
+
+class PasskeyEvent(AnswerSchema):
+    """WhatsApp wants the owner's passkey, or then the code that the phone shows confirmed."""
+
+    stage = fields.String(
+        required=True,
+        validate=validate.OneOf([PasskeyStage.ASKED.value, PasskeyStage.SHOWN.value]),
+    )
+    expires_at = Timestamp(required=True)
 
 
 class ExpiryEvent(AnswerSchema):
@@ -146,6 +156,7 @@ DATA: Mapping[str, type[Schema]] = {
     "connection.pair_error": PairErrorEvent,
     "qr.generated": CodeEvent,
     "pair.success": PairEvent,
+    "pairing.passkey_required": PasskeyEvent,
     "pairing.expired": ExpiryEvent,
     "settings.unarchive_chats": UnarchiveEvent,
     "app_state.sync_complete": CollectionEvent,

@@ -90,6 +90,20 @@ class Lines(Text):
     allowed = "\n"
 
 
+class Base64URL(fields.String):
+    """Bytes in base64url without padding, of at most `most` characters."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        metadata = {"pattern": "^[A-Za-z0-9_-]+$"}
+        super().__init__(validate=validate.Length(1, most), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        is_text = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]*", value) is not None
+        if not is_text or len(value) % 4 == 1:
+            raise ValidationError("Must be base64url without padding.")
+        return str(value)
+
+
 class Ignored(fields.Raw):
     """A field of the published contract that is accepted and dropped unread."""
 

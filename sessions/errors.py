@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     DEVICE_LOGGED_OUT = "DEVICE_LOGGED_OUT"
     DEVICE_REPLACED = "DEVICE_REPLACED"
     DEVICE_BANNED = "DEVICE_BANNED"
+    CODE_NOT_SHOWN = "CODE_NOT_SHOWN"
     CALL_ENDED = "CALL_ENDED"
     TENANT_EXISTS = "TENANT_EXISTS"
     USER_EXISTS = "USER_EXISTS"
@@ -204,6 +205,11 @@ class DeviceReplaced(ServiceError):
 class DeviceBanned(ServiceError):
     code = ErrorCode.DEVICE_BANNED
     default_message = "WhatsApp has banned the account of this device"
+
+
+class CodeNotShown(ServiceError):
+    code = ErrorCode.CODE_NOT_SHOWN
+    default_message = "the phone shows no code yet, so there is nothing to confirm"
 
 
 class CallEnded(ServiceError):

@@ -17,7 +17,7 @@ from sessions.app_state_changes import Change, read_change
 from sessions.connection_events import name_changes
 from sessions.mirror import Mirror
 from sessions.observations import CollectionStatus, Observation
-from sessions.states import CollectionState, DeviceKey
+from sessions.states import CollectionState, DeviceKey, PasskeyStage
 from sessions.store import devices as rows
 from sessions.store import mirrors
 from sessions.times import from_milliseconds, to_rfc3339
@@ -208,6 +208,12 @@ def _read_code(event: Event, _started_at: datetime) -> Effect:
     return lambda _work, mirror: mirror.log(event.type, data, at=event.at)
 
 
+def _read_passkey(event: Event, _started_at: datetime) -> Effect:
+    stage = PasskeyStage(event.data["stage"])
+    data = {"stage": stage.value, "expires_at": to_rfc3339(int(event.data["expires_at"]))}
+    return lambda _work, mirror: mirror.log(event.type, data, at=event.at)
+
+
 def _read_expiry(event: Event, _started_at: datetime) -> Effect:
     data = {"attempt": int(event.data["attempt"])}
     return lambda _work, mirror: mirror.log(event.type, data, at=event.at)
@@ -254,6 +260,7 @@ _READERS: Mapping[str, Callable[[Event, datetime], Effect]] = MappingProxyType(
         "group.change": _read_group,
         "message.time": _read_message,
         "pair.success": _read_pairing,
+        "pairing.passkey_required": _read_passkey,
         "pairing.expired": _read_expiry,
         "pairing.failed": _read_failure,
         "qr.generated": _read_code,

@@ -25,15 +25,16 @@ from sessions.states import (
     Device,
     DeviceKey,
     PairCode,
+    PairingMethod,
     PairingState,
     PairingStatus,
     QRCode,
 )
 from sessions.store import devices as rows
 from sessions.times import from_milliseconds
+from sessions.watching import ASK_SECONDS, watch
 
 _DEFAULT_NAME = "default"
-_ASK_SECONDS = 5.0
 _RETRY_SECONDS = 30.0
 _RUNNING = frozenset({PairingState.WAITING, PairingState.PASSKEY, PairingState.LINKING})
 
@@ -156,11 +157,7 @@ class Pairings:
             device = choose_device(transaction, principal, device_id)
         if device is None:
             return PairingStatus(exists=False, state=PairingState.NONE, attempt=0)
-        session = self._environment.registry.session_of(device)
-        if wait.expired:
-            return _ask(session)
-        with self._environment.admission.poll(principal.user_id) as may_wait:
-            return _wait_for_change(session, wait) if may_wait else _ask(session)
+        return watch(self._environment, principal, device, look=_ask, is_old=_is_old, wait=wait)
 
     def _choose_or_add(self, principal: Principal, device_id: str | None) -> Device:
         with self._environment.database.read() as transaction:
@@ -174,27 +171,24 @@ class Pairings:
             )
 
 
-def _wait_for_change(session: Session, wait: Deadline) -> PairingStatus:
-    seen = session.news
-    first = present = _ask(session)
-    while present == first and first.state in _RUNNING and session.wait_for_news(seen, wait):
-        seen = session.news
-        present = _ask(session)
-    return present
-
-
 def _ask(session: Session) -> PairingStatus:
-    return _to_status(session.ask("device.pairing", Deadline.after(_ASK_SECONDS)))
+    return _to_status(session.ask("device.pairing", Deadline.after(ASK_SECONDS)))
+
+
+def _is_old(first: PairingStatus, present: PairingStatus) -> bool:
+    return present == first and first.state in _RUNNING
 
 
 def _to_status(pairing: Mapping[str, Any]) -> PairingStatus:
     state = PairingState(pairing["state"])
+    method = pairing.get("method")
     generated_at = pairing.get("generated_at")
     expires_at = pairing.get("expires_at")
     return PairingStatus(
         exists=state is PairingState.WAITING and generated_at is not None,
         state=state,
         attempt=pairing["attempt"],
+        method=None if method is None else PairingMethod(method),
         generated_at=None if generated_at is None else from_milliseconds(generated_at),
         expires_at=None if expires_at is None else from_milliseconds(expires_at),
         reason=pairing.get("reason"),

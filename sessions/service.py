@@ -32,6 +32,7 @@ from sessions.event_streams import EventStreams, Pace
 from sessions.idempotency import Idempotency
 from sessions.metrics import Metrics
 from sessions.parts import Part, Repeater
+from sessions.passkeys import Passkeys
 from sessions.pool import Pool
 from sessions.presence import Presence
 from sessions.pump import Pump, PumpThread
@@ -82,6 +83,7 @@ class Service:
         self.audit = Audit(environment)
         self.idempotency = Idempotency(environment.database, environment.now)
         self.devices = Devices(environment, connections)
+        self.passkeys = Passkeys(environment, self.devices)
         choices = Choices(environment.database, self.devices)
         self.chats = Chats(environment, choices)
         worker = CallWorker(environment, pool, metrics=metrics)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class DeviceStatus(StrEnum):
@@ -40,6 +42,22 @@ class PairingState(StrEnum):
     LINKED = "linked"
     EXPIRED = "expired"
     FAILED = "failed"
+
+
+class PairingMethod(StrEnum):
+    """How a phone is told of the device."""
+
+    QR = "qr"
+    CODE = "code"
+
+
+class PasskeyStage(StrEnum):
+    """How far the exchange of an owner's passkey has come."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+    SHOWN = "shown"
+    CONFIRMED = "confirmed"
 
 
 class CollectionState(StrEnum):
@@ -169,9 +187,25 @@ class PairingStatus:
     exists: bool
     state: PairingState
     attempt: int
+    method: PairingMethod | None = None
     generated_at: datetime | None = None
     expires_at: datetime | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """WhatsApp's wish that the account's owner confirm the device with a passkey.
+
+    `public_key` is WebAuthn's PublicKeyCredentialRequestOptions in JSON. `code` is what the phone
+    shows, too; `compare`: the owner has to compare the two.
+    """
+
+    stage: PasskeyStage
+    public_key: Mapping[str, Any] = field(repr=False)
+    compare: bool
+    expires_at: datetime
+    code: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

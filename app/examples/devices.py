@@ -54,6 +54,7 @@ PAIR_CODE = _data(
 PAIRING = _data(
     exists=True,
     state="waiting",
+    method="qr",
     attempt=1,
     generated_at=MADE_AT,
     expires_at="2026-06-15T12:01:00Z",

@@ -18,6 +18,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app import access
+from app.examples.passkeys import RESPONSE
 from app.openapi import build_document
 from sessions.principals import Role, Scope
 from tests.api.conftest import parts, register
@@ -57,6 +58,9 @@ TENANT = {
     "GET /qr": ("devices:manage", EVERYBODY),
     "POST /paircode": ("devices:manage", EVERYBODY),
     "GET /qr/status": ("devices:manage", EVERYBODY),
+    "GET /passkey": ("devices:manage", EVERYBODY),
+    "POST /passkey/response": ("devices:manage", EVERYBODY),
+    "POST /passkey/confirm": ("devices:manage", EVERYBODY),
     "GET /status": ("devices:manage", EVERYBODY),
     "POST /connect": ("devices:manage", EVERYBODY),
     "POST /disconnect": ("devices:manage", EVERYBODY),
@@ -95,6 +99,7 @@ OPEN = ["GET /healthz", "GET /readyz", "GET /metrics"]
 # What acts on a thing of the tenant's, named in the path or the query.
 NAMING = [operation for operation in TENANT if re.search(r"{(device|user|token)_id}", operation)]
 CHOOSING = ["GET /qr", "GET /qr/status", "GET /status", "POST /connect", "POST /disconnect"]
+CHOOSING += ["GET /passkey", "POST /passkey/confirm"]
 CHOOSING += ["GET /events", "GET /events/stream"]
 CHOOSING += ["GET /calls", "GET /calls/{call_id}", "GET /calls/settings"]
 CHOOSING += ["GET /webhook", "GET /webhook/deliveries"]
@@ -111,6 +116,7 @@ CHANGING: dict[str, dict[str, Any]] = {
     "POST /presence": {},
     "POST /presence/subscribe": {"jid": CHAT},
     "POST /paircode": {"phone": "15550100077"},
+    "POST /passkey/response": RESPONSE,
     "POST /calls/reject": {"call_id": "C1", "from": CHAT},
     "PUT /calls/settings": {"auto_reject": "all"},
     "POST /webhook": {"webhook_url": "https://example.com/", "enabled_events": ["chat.pin"]},

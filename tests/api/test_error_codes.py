@@ -159,6 +159,14 @@ def reject_too_late(scene: Scene) -> TestResponse:
     return scene.caller.post("/calls/reject", json={"call_id": "C1"})
 
 
+def confirm_too_early(scene: Scene) -> TestResponse:
+    """Confirm a passkey's code before the phone shows one."""
+    device = scene.caller.create_device()
+    scene.caller.get("/qr")
+    scene.bridge.ask_passkey(device)
+    return scene.caller.post("/passkey/confirm")
+
+
 def break_off(scene: Scene) -> TestResponse:
     """Send less of a body than was announced."""
     return scene.archive(environ_overrides={"CONTENT_LENGTH": "100"})
@@ -253,6 +261,7 @@ WAYS: Mapping[ErrorCode, Way] = {
     ErrorCode.DEVICE_LOGGED_OUT: archive_while("logged_out", "unlinked"),
     ErrorCode.DEVICE_REPLACED: archive_while("replaced", "another_connection"),
     ErrorCode.DEVICE_BANNED: archive_while("banned", "account_banned"),
+    ErrorCode.CODE_NOT_SHOWN: confirm_too_early,
     ErrorCode.CALL_ENDED: reject_too_late,
     ErrorCode.TENANT_EXISTS: register_twice,
     ErrorCode.USER_EXISTS: repeat("POST", "/users", json=USER),

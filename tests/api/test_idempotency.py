@@ -203,6 +203,8 @@ def client_of(app: Flask) -> CheckedClient:
 
 
 NOT_KEYED = {"device.pair", "device.connect", "device.disconnect", "device.logout"} | {
+    "device.answer_passkey",
+    "device.confirm_passkey",
     "chat.typing",
     "presence.set",
     "presence.subscribe",

@@ -43,6 +43,10 @@ class Phone:
         path = self.url("/pairing-code?wait=10s")
         return self.simulator.control.post(path, json={"code": code}).status_code == 409
 
+    def passkey_code(self) -> str:
+        """Return the code that the phone shows while a passkey links a device, or nothing."""
+        return str(self.simulator.get(self.url("/pending"))["passkey_code"])
+
     def collection(self, name: str = "regular_low") -> dict[str, Any]:
         """Return a collection: name, version, entries."""
         return self.simulator.get(self.url(f"/appstate/{name}"))

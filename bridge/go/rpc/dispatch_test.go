@@ -20,6 +20,8 @@ func requestFor(name string) map[string]any {
 		delete(params, "device_id")
 	case "device.pair_code":
 		params["phone"] = "15550001111"
+	case "device.passkey_answer":
+		params["credential"] = map[string]any{"id": "AAAA", "rawId": "AAAA", "type": "public-key"}
 	case "app_state.sync":
 		params["collection"] = "regular"
 	case "app_state.apply":

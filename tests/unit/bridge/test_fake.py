@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake import FakeBridge
+from bridge.fake_methods import METHODS
 from bridge.interface import COLLECTIONS, Bridge
+from tests.support.passkeys import Authenticator
 
 TENANT, DEVICE = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 KEY = {"tenant_id": TENANT, "device_id": DEVICE}
@@ -194,6 +197,7 @@ def test_a_stopped_bridge_answers_so(bridge: FakeBridge) -> None:
         ("tenant.erase", BridgeCode.OUTCOME_UNKNOWN),
         ("call.reject", BridgeCode.OUTCOME_UNKNOWN),
         ("message.send_text", BridgeCode.OUTCOME_UNKNOWN),
+        ("device.passkey_answer", BridgeCode.OUTCOME_UNKNOWN),
         ("device.status", BridgeCode.DEADLINE_EXCEEDED),
     ],
 )
@@ -266,6 +270,70 @@ def test_a_code_to_be_typed_is_outstanding_alone(bridge: FakeBridge) -> None:
     assert fresh["code"] != code["code"]
     now[0] = fresh["expires_at"]
     assert bridge.call("device.pairing", KEY, timeout_ms=1000)["state"] == "expired"
+
+
+def test_every_method_is_there(bridge: FakeBridge) -> None:
+    """The table of methods names each one that it knows, and no other."""
+    text = CONTRACT.read_text(encoding="utf-8").partition("A **status** is")[0]
+    named = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", text, re.MULTILINE)
+    assert len(named) > len(METHODS)
+    assert set(METHODS) < set(named)
+    unknown = [
+        name for name in named if code_of(bridge, name, {"x": 1}) is BridgeCode.UNKNOWN_METHOD
+    ]
+    assert unknown == []
+
+
+def test_a_passkey_is_answered_and_confirmed_in_turn(bridge: FakeBridge) -> None:
+    """A step out of turn changes nothing, a wrong answer is refused, and the owner links it."""
+    assert code_of(bridge, "device.passkey", KEY) is BridgeCode.DEVICE_NOT_LINKED
+    bridge.call("device.qr", KEY, timeout_ms=1000)
+    bridge.ask_passkey(DEVICE)
+    asked = bridge.call("device.passkey", KEY, timeout_ms=1000)
+    assert bridge.call("device.status", KEY, timeout_ms=1000)["status"] == "passkey_required"
+    assert bridge.call("device.passkey_confirm", KEY, timeout_ms=1000) == asked
+    for change, expected in (
+        ({"rawId": "!"}, BridgeCode.INVALID_ARGUMENT),
+        ({"more": "AAAA"}, BridgeCode.INVALID_ARGUMENT),
+        ({"rawId": "AAAA"}, BridgeCode.SERVER_REFUSED),
+        ({"response": {"clientDataJSON": "AAAA"}}, BridgeCode.SERVER_REFUSED),
+    ):
+        credential = Authenticator().answer(asked["public_key"])
+        del credential["authenticatorAttachment"], credential["clientExtensionResults"]
+        del credential["response"]["userHandle"]
+        params = {**KEY, "credential": {**credential, **change}}
+        assert code_of(bridge, "device.passkey_answer", params) is expected
+    for stage in ("answered", "shown"):
+        params = {**KEY, "credential": credential}
+        assert bridge.call("device.passkey_answer", params, timeout_ms=1000)["stage"] == stage
+        bridge.show_passkey(DEVICE, "ABCD-1234")
+    with pytest.raises(BridgeError):
+        bridge.link(DEVICE)
+    assert bridge.call("device.passkey_confirm", KEY, timeout_ms=1000)["stage"] == "confirmed"
+    bridge.link(DEVICE)
+    assert code_of(bridge, "device.passkey", KEY) is BridgeCode.DEVICE_ALREADY_LINKED
+
+
+def test_a_passkey_is_waited_for_for_five_minutes() -> None:
+    """Then the pairing has expired, unless a fresh code has taken its place before."""
+    now = [0]
+    bridge = FakeBridge(now=lambda: now[0])
+    bridge.start(CONFIG)
+    bridge.call("device.create", KEY, timeout_ms=1000)
+    for method, params in (
+        ("device.qr", KEY),
+        ("device.pair_code", {**KEY, "phone": "15550001111"}),
+    ):
+        bridge.call(method, {**params, "refresh": True}, timeout_ms=1000)
+        bridge.ask_passkey(DEVICE)
+        assert code_of(bridge, method, params) is BridgeCode.PAIRING_BUSY
+        assert bridge.call("device.pairing", KEY, timeout_ms=1000)["state"] == "passkey"
+    now[0] += 179_000
+    expires_at = bridge.call("device.passkey", KEY, timeout_ms=1000)["expires_at"]
+    now[0] = expires_at
+    assert code_of(bridge, "device.passkey", KEY) is BridgeCode.DEVICE_NOT_LINKED
+    ended = bridge.call("device.pairing", KEY, timeout_ms=1000)
+    assert (ended["state"], ended["method"]) == ("expired", "code")
 
 
 def test_a_device_that_is_not_there_can_not_be_looked_at(bridge: FakeBridge) -> None:

@@ -11,7 +11,7 @@ from bridge.errors import BridgeCode
 from bridge.fake import FakeBridge
 from sessions.errors import DeviceAlreadyLinked, DeviceError, DeviceRequired, QuotaExceeded
 from sessions.principals import Principal
-from sessions.states import DeviceStatus, PairingState, PairingStatus
+from sessions.states import DeviceStatus, PairingMethod, PairingState, PairingStatus
 from sessions.times import from_milliseconds
 from tests.support.sessions import Stage, at_once, running, soon, threads, wait_until
 
@@ -95,6 +95,7 @@ def test_the_progress_is_told(stage: Stage, admin: Principal) -> None:
         exists=True,
         state=PairingState.WAITING,
         attempt=1,
+        method=PairingMethod.QR,
         generated_at=code.generated_at,
         expires_at=code.expires_at,
     )
