@@ -58,6 +58,7 @@ class Settings:
     pairings: int = 20
     pairings_per_tenant: int = 3
     pair_codes_per_hour: int = 3
+    pair_codes_per_tenant: int = 60
     audit_days: int = 90
     rate_limit: int = 2000
     failure_limit: int = 600
@@ -111,6 +112,7 @@ class Settings:
             pairings=self.pairings,
             pairings_per_tenant=self.pairings_per_tenant,
             pair_codes_per_hour=self.pair_codes_per_hour,
+            pair_codes_per_tenant=self.pair_codes_per_tenant,
             audit_days=self.audit_days,
             disk_alert_mib=self.disk_alert_mib,
             disk_reserve_mib=self.disk_reserve_mib,
@@ -261,6 +263,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "pairings": _whole_number(1, 10_000),
     "pairings_per_tenant": _whole_number(1, 10_000),
     "pair_codes_per_hour": _whole_number(1, 1000),
+    "pair_codes_per_tenant": _whole_number(1, 100_000),
     "audit_days": _whole_number(1, 3650),
     "rate_limit": _whole_number(0, 1_000_000),
     "failure_limit": _whole_number(0, 1_000_000),

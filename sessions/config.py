@@ -74,6 +74,7 @@ class ServiceConfig:
     pairings_per_tenant: int = 3
     pairings: int = 20
     pair_codes_per_hour: int = 3
+    pair_codes_per_tenant: int = 60
     audit_days: int = 90
     disk_alert_mib: int = 1024
     disk_reserve_mib: int = 64

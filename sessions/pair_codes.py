@@ -1,65 +1,73 @@
-"""How often a number is asked to link a device: a few times an hour, whoever asks.
-
-Only this process's codes are counted. The lock guards the count; nothing blocks under it.
-"""
+"""How often numbers are asked to link a device: a few times an hour, whoever asks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import Lock
 
-from sessions.errors import DeviceError, DeviceTimeout, QuotaExceeded, ServiceError
-from sessions.times import WallClock
+from bridge.errors import BridgeCode, BridgeError
+from sessions.environment import Environment
+from sessions.errors import QuotaExceeded, ServiceError
+from sessions.store import pair_codes as rows
 
-_PERIOD = timedelta(hours=1)
+PERIOD = timedelta(hours=1)
 # After these WhatsApp may have been asked for a code.
-_ASKED = (DeviceError, DeviceTimeout)
+_ASKED = frozenset(
+    {
+        BridgeCode.PAIRING_FAILED,
+        BridgeCode.SERVER_REFUSED,
+        BridgeCode.SERVER_UNAVAILABLE,
+        BridgeCode.OUTCOME_UNKNOWN,
+    }
+)
 
 
 class PairCodeQuota:
-    """Keeps the codes of a number, over all tenants, to `most` an hour."""
+    """Keeps the codes of a number, over all tenants, and those of a tenant to so many an hour.
 
-    def __init__(self, most: int, now: WallClock) -> None:
-        self._most = most
-        self._now = now
-        self._lock = Lock()
-        self._made: dict[str, list[datetime]] = {}
+    They are counted in the database, so that a restart lifts no limit.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
     @contextmanager
-    def counted(self, phone: str) -> Iterator[None]:
-        """Count the code that the block makes, if it makes one. Raises QuotaExceeded."""
-        made_at = self._take(phone)
+    def counted(self, phone: str, tenant_id: str) -> Iterator[None]:
+        """Count the code that the block asks the bridge for. Raises QuotaExceeded.
+
+        It counts before it is made, so that a kill gives nothing away; what WhatsApp was not asked
+        is given back.
+        """
+        number = self._take(phone, tenant_id)
         try:
             yield
-        except ServiceError as error:
-            if not isinstance(error, _ASKED):
-                self._give_back(phone, made_at)
+        except ServiceError:
+            self._give_back(number)
+            raise
+        except BridgeError as error:
+            if error.code not in _ASKED:
+                self._give_back(number)
             raise
 
-    def _take(self, phone: str) -> datetime:
-        now = self._now()
-        with self._lock:
-            self._forget(now - _PERIOD)
-            made = self._made.get(phone, [])
-            if len(made) >= self._most:
-                raise QuotaExceeded(
-                    f"a number gets at most {self._most} codes an hour",
-                    retry_after=(made[0] + _PERIOD - now).total_seconds(),
-                )
-            self._made[phone] = [*made, now]
-        return now
+    def _take(self, phone: str, tenant_id: str) -> int:
+        now, config = self._environment.now(), self._environment.config
+        with self._environment.database.write() as transaction:
+            since = now - PERIOD
+            of_phone = rows.times_of_phone(transaction, phone, since)
+            _check(of_phone, config.pair_codes_per_hour, whose="number", now=now)
+            of_tenant = rows.times_of_tenant(transaction, tenant_id, since)
+            _check(of_tenant, config.pair_codes_per_tenant, whose="tenant", now=now)
+            return rows.add(transaction, phone=phone, tenant_id=tenant_id, at=now)
 
-    def _give_back(self, phone: str, made_at: datetime) -> None:
-        with self._lock:
-            made = self._made.get(phone, [])
-            if made_at in made:
-                made.remove(made_at)
+    def _give_back(self, number: int) -> None:
+        with self._environment.database.write() as transaction:
+            rows.remove(transaction, number)
 
-    def _forget(self, until: datetime) -> None:
-        kept = {
-            phone: [made_at for made_at in made if made_at > until]
-            for phone, made in self._made.items()
-        }
-        self._made = {phone: made for phone, made in kept.items() if made}
+
+def _check(made: Sequence[datetime], most: int, *, whose: str, now: datetime) -> None:
+    if len(made) >= most:
+        raise QuotaExceeded(
+            f"a {whose} gets at most {most} codes an hour",
+            retry_after=(made[-most] + PERIOD - now).total_seconds(),
+        )

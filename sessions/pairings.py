@@ -88,7 +88,7 @@ class Pairings:
         self._environment = environment
         self._connections = connections
         self._slots = PairingSlots(environment)
-        self._pair_codes = PairCodeQuota(environment.config.pair_codes_per_hour, environment.now)
+        self._pair_codes = PairCodeQuota(environment)
 
     def show_code(
         self, principal: Principal, device_id: str | None, *, refresh: bool, deadline: Deadline
@@ -146,7 +146,7 @@ class Pairings:
         is_shown = (pairing["state"], pairing.get("phone")) == (PairingState.WAITING, phone)
         if is_shown and not refresh:
             return make()
-        with self._pair_codes.counted(phone):
+        with self._pair_codes.counted(phone, session.tenant_id):
             return make()
 
     def watch(

@@ -15,8 +15,9 @@ from sessions.chat_list import POSITIONS_LIFE
 from sessions.deadline import Deadline
 from sessions.environment import Environment
 from sessions.errors import ServiceError
+from sessions.pair_codes import PERIOD
 from sessions.states import Device
-from sessions.store import calls, chats, deliveries, event_log, mirrors
+from sessions.store import calls, chats, deliveries, event_log, mirrors, pair_codes
 from sessions.store import devices as device_rows
 from sessions.times import to_milliseconds
 
@@ -78,5 +79,6 @@ class Upkeep:
             event_log.remove_before(transaction, to_milliseconds(now - LOG_LIFE))
             calls.remove_before(transaction, now - LOG_LIFE)
             deliveries.remove_before(transaction, now - LOG_LIFE)
+            pair_codes.remove_before(transaction, now - PERIOD)
             chats.forget_positions(transaction, to_milliseconds(now - POSITIONS_LIFE))
         self._prune_at = now + _PRUNE_EVERY

@@ -173,6 +173,20 @@ class IdempotencyRow(Base):
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
+class PairCodeRow(Base):
+    """A code to be typed into the phone with that number was asked for. The code is not kept.
+
+    No foreign key: a request may come to its end after its tenant was erased.
+    """
+
+    __tablename__ = "pair_codes"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    phone: Mapped[str] = mapped_column(String(15), index=True)
+    tenant_id: Mapped[str] = mapped_column(String(36), index=True)
+    made_at: Mapped[datetime]
+
+
 class MirrorRow(Base):
     """What is known of a device's account as a whole, and where its lists and its log stand.
 
