@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake_mutations import check_mutations, to_index, to_value
-from bridge.fake_pairings import Pairing, Passkey
+from bridge.fake_pairings import FIRST_CODE_MS, NEXT_CODE_MS, Pairing, Passkey, make_scan_code
 from bridge.fake_talk import Talk
 from bridge.interface import COLLECTIONS
 
@@ -30,8 +30,6 @@ STATUSES = (
     "banned",
     "stopped",
 )
-_FIRST_CODE_MS = 60_000
-_NEXT_CODE_MS = 20_000
 _PAIR_CODE_MS = 160_000
 _PAIRING_IDLE_MS = 180_000
 _LAST_ATTEMPT = 36
@@ -163,12 +161,14 @@ class FakeDevice:
     def show_code(self, *, refresh: bool) -> dict[str, Any]:
         """Return the code on show, or the next one."""
         present = self._present_pairing()
-        if present is not None and (present.phone is not None or present.passkey is not None):
+        if present is not None and (present.passkey or present.phone) is not None:
+            if present.passkey is None and not refresh:
+                return self._show_beside(present)
             self._give_way(refresh=refresh)
             present = None
         if present is None or refresh or self.now() >= present.expires_at:
-            return self._code(self._next_pairing(present), cached=False)
-        return self._code(present, cached=True)
+            return self._next_pairing(present).show(self.now(), cached=False)
+        return present.show(self.now(), cached=True)
 
     def show_pair_code(self, *, phone: str, refresh: bool) -> dict[str, Any]:
         """Return the code to be typed into that phone, or a new one."""
@@ -180,7 +180,7 @@ class FakeDevice:
             self._give_way(refresh=refresh)
         cached = present is not None and present.phone == phone and not refresh
         shown = present if cached and present is not None else self._begin_pair_code(phone)
-        code = self._code(shown, cached=cached)
+        code = shown.show(self.now(), cached=cached)
         del code["attempt"]
         return code
 
@@ -329,12 +329,20 @@ class FakeDevice:
     def _next_pairing(self, before: Pairing | None) -> Pairing:
         now = self.now()
         attempt = 1 if before is None else before.attempt + 1
-        lasts = _FIRST_CODE_MS if before is None else _NEXT_CODE_MS
-        self.pairing = Pairing(attempt, f"2@{secrets.token_hex(16)}", now, now + lasts, now)
+        lasts = FIRST_CODE_MS if before is None else NEXT_CODE_MS
+        self.pairing = Pairing(attempt, make_scan_code(), now, now + lasts, now)
         self.move("pairing")
-        event = {"attempt": attempt, "expires_at": self.pairing.expires_at}
-        self.emit(self, "qr.generated", event)
+        self._report_code(attempt, self.pairing.expires_at)
         return self.pairing
+
+    def _show_beside(self, pairing: Pairing) -> dict[str, Any]:
+        code = pairing.show_beside(self.now())
+        if not code["cached"]:
+            self._report_code(code["attempt"], code["expires_at"])
+        return code
+
+    def _report_code(self, attempt: int, expires_at: int) -> None:
+        self.emit(self, "qr.generated", {"attempt": attempt, "expires_at": expires_at})
 
     def _linkable_pairing(self) -> Pairing:
         if self.pairing is None:
@@ -371,16 +379,6 @@ class FakeDevice:
         self.pairing = Pairing(1, code, now, now + _PAIR_CODE_MS, now, phone)
         self.move("pairing")
         return self.pairing
-
-    def _code(self, pairing: Pairing, *, cached: bool) -> dict[str, Any]:
-        pairing.polled_at = self.now()
-        return {
-            "code": pairing.code,
-            "generated_at": pairing.generated_at,
-            "expires_at": pairing.expires_at,
-            "attempt": pairing.attempt,
-            "cached": cached,
-        }
 
     def _end_pairing(self, result: dict[str, Any]) -> None:
         if self.pairing is not None:

@@ -16,7 +16,9 @@ from bridge.errors import BridgeCode, BridgeError
 
 PASSKEY_ID = "YS1wYXNza2V5"
 """The id of every owner's passkey, in base64url."""
-PASSKEY_MS = 300_000
+FIRST_CODE_MS = 60_000
+NEXT_CODE_MS = 20_000
+_PASSKEY_MS = 300_000
 _PARTS = {"id", "rawId", "type", "response"}
 _BYTES = {"clientDataJSON", "authenticatorData", "signature", "userHandle"}
 
@@ -74,7 +76,8 @@ class Passkey:
 class Pairing:
     """A running pairing and its code on show. Times are Unix milliseconds.
 
-    `phone` is what the code is to be typed into; without one it is to be scanned.
+    `phone` is what the code is to be typed into; without one it is to be scanned. `beside` holds
+    the codes to be scanned that were shown beside one to be typed, by their number.
     """
 
     attempt: int
@@ -84,6 +87,30 @@ class Pairing:
     polled_at: int
     phone: str | None = None
     passkey: Passkey | None = None
+    beside: dict[int, str] = field(default_factory=dict)
+
+    def show(self, now: int, *, cached: bool) -> dict[str, Any]:
+        """Return the code on show; asking keeps it alive."""
+        self.polled_at = now
+        return {
+            "code": self.code,
+            "generated_at": self.generated_at,
+            "expires_at": self.expires_at,
+            "attempt": self.attempt,
+            "cached": cached,
+        }
+
+    def show_beside(self, now: int) -> dict[str, Any]:
+        """Return the code to be scanned whose turn it is beside one to be typed."""
+        self.polled_at = now
+        late = now - self.generated_at - FIRST_CODE_MS
+        attempt = 1 if late < 0 else 2 + late // NEXT_CODE_MS
+        expires_at = self.generated_at + FIRST_CODE_MS + (attempt - 1) * NEXT_CODE_MS
+        lasts = FIRST_CODE_MS if attempt == 1 else NEXT_CODE_MS
+        cached = attempt in self.beside
+        code = self.beside.setdefault(attempt, make_scan_code())
+        turn = Pairing(attempt, code, expires_at - lasts, expires_at, now)
+        return turn.show(now, cached=cached)
 
     def describe(self, now: int) -> dict[str, Any]:
         """Return how it stands; asking keeps it alive."""
@@ -102,7 +129,12 @@ class Pairing:
     def ask_passkey(self, now: int) -> None:
         """Have the owner's passkey asked for, on a time of its own."""
         self.passkey = Passkey()
-        self.generated_at, self.expires_at = now, now + PASSKEY_MS
+        self.generated_at, self.expires_at = now, now + _PASSKEY_MS
+
+
+def make_scan_code() -> str:
+    """Make the text of a code to be scanned."""
+    return f"2@{secrets.token_hex(16)}"
 
 
 def _bytes_of(credential: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:

@@ -43,9 +43,14 @@ _MESSAGES: Mapping[BridgeCode, str] = MappingProxyType(
     }
 )
 
-# DEVICE_ERROR says nothing about repeating, because most refusals are final; these two are not.
+# DEVICE_ERROR says nothing about repeating, because most refusals are final; two are not. Another
+# pairing lasts for minutes.
 _RETRY_AFTER: Mapping[BridgeCode, float] = MappingProxyType(
-    {BridgeCode.PAIRING_FAILED: 5.0, BridgeCode.SERVER_UNAVAILABLE: 5.0}
+    {
+        BridgeCode.PAIRING_FAILED: 5.0,
+        BridgeCode.PAIRING_BUSY: 30.0,
+        BridgeCode.SERVER_UNAVAILABLE: 5.0,
+    }
 )
 
 

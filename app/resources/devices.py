@@ -120,7 +120,8 @@ def show_qr(principal: Principal, query: dict[str, Any]) -> Response | dict[str,
     """Give a QR code that links the device when the phone scans it.
 
     `Accept` chooses between JSON, PNG, SVG and a drawing for a terminal. A user without a device
-    gets one named "default". Pairing stops three minutes after the last look at it.
+    gets one named "default". A code that waits to be typed goes on beside it, unless a fresh one is
+    asked for. Pairing stops three minutes after the last look at it.
     """
     qr = service().devices.qr(
         principal,
@@ -150,9 +151,9 @@ def show_pair_code(
 ) -> dict[str, Any]:
     """Give a code that links the device when it is typed into the phone with that number.
 
-    Asked again it is the same code, as long as it counts; one for another number, or a QR code, is
-    given only with `refresh`. A user without a device gets one named "default". Pairing stops three
-    minutes after the last look at it.
+    Asked again it is the same code, as long as it counts; one for another number is given only with
+    `refresh`. A QR code that was on show before no longer counts. A user without a device gets one
+    named "default". Pairing stops three minutes after the last look at it.
     """
     made = service().devices.pair_code(
         principal,

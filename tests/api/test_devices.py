@@ -182,16 +182,30 @@ def test_pair_code_of_no_number(caller: Caller, number: object) -> None:
 
 @pytest.mark.parametrize("name", ["refresh", "force_refresh", "force_new"])
 def test_fresh_pair_code(caller: Caller, name: str) -> None:
-    """A code for another number, and a QR code, come on demand only."""
+    """A code for another number comes on demand only."""
     body = {"phone": f"1555010{len(name):04}"}
     first = caller.post("/paircode", json=body).get_json()["data"]
-    for answer in (caller.get("/qr"), caller.post("/paircode", json={"phone": "15550101003"})):
-        assert (answer.status_code, answer.get_json()["error_code"]) == (429, "DEVICE_BUSY")
-        assert "Retry-After" in answer.headers
+    answer = caller.post("/paircode", json={"phone": "15550101003"})
+    assert (answer.status_code, answer.get_json()["error_code"]) == (429, "DEVICE_BUSY")
+    assert "Retry-After" in answer.headers
     second = caller.post("/paircode", json={**body, name: True}).get_json()["data"]
     assert second["cached"] is False
     assert second["code"] != first["code"]
-    assert caller.get("/qr?refresh=true").status_code == 200
+
+
+def test_qr_beside_a_pair_code(caller: Caller, bridge: FakeBridge) -> None:
+    """A QR code does not end the code to be typed, whichever is used first; a fresh one does."""
+    body = {"phone": "15550101006"}
+    code = caller.post("/paircode", json=body).get_json()["data"]["code"]
+    shown = [caller.get("/qr").get_json()["data"] for _ in range(2)]
+    assert [one["cached"] for one in shown] == [False, True]
+    assert shown[0]["qr_code"] == shown[1]["qr_code"]
+    assert caller.get("/qr/status").get_json()["data"]["method"] == "code"
+    assert caller.post("/paircode", json=body).get_json()["data"]["code"] == code
+    assert caller.get("/qr?refresh=true").get_json()["data"]["qr_code"] != shown[0]["qr_code"]
+    pairing = caller.get("/qr/status").get_json()["data"]
+    assert (pairing["state"], pairing["method"]) == ("waiting", "qr")
+    assert caller.post("/paircode", json=body).get_json()["data"]["code"] != code
 
 
 @pytest.mark.parametrize("name", ["reuse_cache", "reuse", "use_cache", "cached"])

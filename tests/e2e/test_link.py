@@ -35,6 +35,7 @@ def test_link_by_code(caller: Caller, phone: Phone) -> None:
     assert 0 < again["expires_in"] <= 160
     assert (first["phone"], first["code"] != other["code"]) == (phone.pn, True)
     assert phone.refuses_code(other["code"])
+    assert caller.request("GET", "/qr").status_code == 200
     assert caller.status()["status"] == "pairing"
     phone.type_code(first["code"])
     caller.wait_usable()

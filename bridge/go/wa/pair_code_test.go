@@ -51,6 +51,15 @@ func TestPairCodeExpires(t *testing.T) {
 	mustHaveExpired(t, b, key)
 }
 
+// Beside a code to be typed there is the code to be scanned whose turn it is on that connection.
+func TestCodesToScanTakeTurns(t *testing.T) {
+	b, key := codeRig(t, func(timing *Timing) { timing.FirstCode, timing.NextCode = 0, time.Minute })
+	shown, err := b.QR(within(t), key, false)
+	if err != nil || shown.Attempt != 2 || shown.ExpiresAt-shown.GeneratedAt != 60_000 {
+		t.Errorf("got %+v, %v", shown, err)
+	}
+}
+
 // A code to be typed expires with the connection that it was made on.
 func TestPairCodeEndsWithItsConnection(t *testing.T) {
 	b, key := codeRig(t, asBefore)

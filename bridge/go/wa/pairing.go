@@ -38,7 +38,9 @@ type pairing struct {
 	before      condition // the device's, which comes back if nothing is linked
 	attempt     int       // how many codes there were
 	connections int       // how many connections were made beyond the first
-	rest        []string
+	rest        []string  // codes to be scanned: those that follow, or all beside one to be typed
+	codesAt     time.Time
+	beside      int      // which of them was shown last beside one to be typed, counted from 1
 	code        string   // empty while the next one is awaited
 	passkey     *passkey // nil while none is asked for
 	isShown     bool

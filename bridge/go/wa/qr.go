@@ -23,8 +23,8 @@ func (b *Bridge) QR(ctx context.Context, key DeviceKey, refresh bool) (QRCode, e
 	})
 }
 
-// showQR returns the code of the running pairing, and starts one if none runs. One of another kind goes on
-// unless there is to be a new code.
+// showQR returns the code of the running pairing, and starts one if none runs. A code to be typed stays
+// beside it, and a passkey's exchange goes on alone, unless there is to be a new code.
 func (s *session) showQR(waited *pairing, refresh bool) (shown, error) {
 	if err := s.mayPair(waited); err != nil {
 		return shown{}, err
@@ -33,10 +33,11 @@ func (s *session) showQR(waited *pairing, refresh bool) (shown, error) {
 	switch {
 	case !p.isRunning():
 		s.startPairing("")
+	case p.passkey != nil && !refresh:
+		return shown{}, ErrPairingBusy
+	case p.phone != "" && !refresh:
+		return s.showBeside(), nil
 	case p.phone != "" || p.passkey != nil:
-		if !refresh {
-			return shown{}, ErrPairingBusy
-		}
 		s.restartPairing("")
 	case refresh && p.code != "":
 		s.nextCode()
@@ -47,17 +48,40 @@ func (s *session) showQR(waited *pairing, refresh bool) (shown, error) {
 	return s.pairing.show(), nil
 }
 
+// showBeside returns the code to scan that the connection has at this time besides one to be typed, which
+// lives as long as all of them. The phone that is first has the device.
+func (s *session) showBeside() shown {
+	p := s.pairing
+	p.polledAt = time.Now()
+	beganAt, expiresAt := p.codesAt, p.codesAt.Add(s.timing.FirstCode)
+	for i, code := range p.rest {
+		if time.Now().Before(expiresAt) {
+			isShown := p.beside == i+1
+			if p.beside = i + 1; !isShown {
+				s.announceCode(p.beside, expiresAt)
+			}
+			return shown{code: QRCode{
+				Code: code, Attempt: p.beside, Cached: isShown,
+				GeneratedAt: beganAt.UnixMilli(), ExpiresAt: expiresAt.UnixMilli(),
+			}}
+		}
+		beganAt, expiresAt = expiresAt, expiresAt.Add(s.timing.NextCode)
+	}
+	return shown{pairing: p, changed: p.changed}
+}
+
 // takeCodes takes the codes of a new connection; the first is shown at once and for longer. To one that is
 // to be typed they say that the connection is there.
 func (s *session) takeCodes(l *link, codes []string) {
 	if s.link != l || s.pairing == nil || s.pairing.state != pairingWaiting || len(codes) == 0 {
 		return
 	}
+	s.pairing.rest, s.pairing.codesAt, s.pairing.beside = codes, time.Now(), 0
 	if s.pairing.phone != "" {
 		s.requestCode(l)
+		s.pairing.tell()
 		return
 	}
-	s.pairing.rest = codes
 	s.showCode(s.timing.FirstCode)
 }
 
@@ -66,10 +90,14 @@ func (s *session) showCode(life time.Duration) {
 	p.code, p.rest = p.rest[0], p.rest[1:]
 	s.begin(p, time.Now().Add(life), s.nextCode)
 	p.attempt++
-	s.tenant.announce(s.deviceID, "qr.generated", map[string]any{
-		"attempt": p.attempt, "expires_at": p.expiresAt.UnixMilli(),
-	})
+	s.announceCode(p.attempt, p.expiresAt)
 	p.tell()
+}
+
+func (s *session) announceCode(attempt int, expiresAt time.Time) {
+	s.tenant.announce(s.deviceID, "qr.generated", map[string]any{
+		"attempt": attempt, "expires_at": expiresAt.UnixMilli(),
+	})
 }
 
 // nextCode replaces the code: by the connection's next one, or by those of a new connection.

@@ -253,7 +253,10 @@ def test_a_pairing_has_36_codes(bridge: FakeBridge) -> None:
 
 
 def test_a_code_to_be_typed_is_outstanding_alone(bridge: FakeBridge) -> None:
-    """QR codes give way to it, but it gives way to others on demand only, and runs out for good."""
+    """QR codes give way to it; others take its place on demand only, and it runs out for good.
+
+    Beside it there are codes to be scanned, by turns.
+    """
     now = [0]
     bridge = FakeBridge(now=lambda: now[0])
     bridge.start(CONFIG)
@@ -264,7 +267,11 @@ def test_a_code_to_be_typed_is_outstanding_alone(bridge: FakeBridge) -> None:
     assert bridge.call("device.pair_code", params, timeout_ms=1000) == {**code, "cached": True}
     other = {**KEY, "phone": "15550003333"}
     assert code_of(bridge, "device.pair_code", other) is BridgeCode.PAIRING_BUSY
-    assert code_of(bridge, "device.qr", KEY) is BridgeCode.PAIRING_BUSY
+    shown = [bridge.call("device.qr", KEY, timeout_ms=1000) for _ in range(2)]
+    assert [(one["attempt"], one["cached"]) for one in shown] == [(1, False), (1, True)]
+    now[0] = shown[0]["expires_at"]
+    assert bridge.call("device.qr", KEY, timeout_ms=1000)["expires_at"] == now[0] + 20_000
+    assert bridge.call("device.pair_code", params, timeout_ms=1000) == {**code, "cached": True}
     assert code_of(bridge, "device.pair_code", {**KEY, "phone": "0"}) is BridgeCode.INVALID_ARGUMENT
     fresh = bridge.call("device.pair_code", {**other, "refresh": True}, timeout_ms=1000)
     assert fresh["code"] != code["code"]
