@@ -24,12 +24,16 @@ from sessions.webhooks.values import DeliveryStatus, Queue, Webhook
 
 @dataclass(frozen=True, slots=True)
 class EnabledWebhook:
-    """A device with a webhook: whether something is to be sent, and not before when."""
+    """A device with a webhook: whether something is to be sent, and not before when.
+
+    `is_failing`: nothing was taken when that was tried last.
+    """
 
     device_id: str
     tenant_id: str
     has_work: bool
     next_at: datetime | None
+    is_failing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,15 @@ def enabled(transaction: Transaction) -> list[EnabledWebhook]:
     )
     has_work = or_(newest > queue.position, is_asked)
     query = (
-        select(queue.device_id, DeviceRow.tenant_id, has_work, queue.next_at)
+        select(queue.device_id, DeviceRow.tenant_id, has_work, queue.next_at, queue.failing_since)
         .join(WebhookRow, WebhookRow.device_id == queue.device_id)
         .join(DeviceRow, DeviceRow.id == queue.device_id)
         .outerjoin(MirrorRow, MirrorRow.device_id == queue.device_id)
         .where(WebhookRow.enabled)
     )
     return [
-        EnabledWebhook(row[0], row[1], bool(row[2]), row[3]) for row in transaction.execute(query)
+        EnabledWebhook(row[0], row[1], bool(row[2]), row[3], row[4] is not None)
+        for row in transaction.execute(query)
     ]
 
 

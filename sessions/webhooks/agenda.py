@@ -10,32 +10,53 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Condition
 
-_PER_TENANT = 2
-_FAILING = 2
+PLACES = 40
+_PER_TENANT = 4
+_PROMPT, _LAGGING = 24, 8
+_LONG = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A device some of whose events are to be sent at a time."""
+    """A device some of whose events are to be sent at a time.
+
+    `is_failing`: as far as is known, nothing was taken when that was tried last.
+    """
 
     device_id: str
     tenant_id: str
     due_at: datetime
+    is_failing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A turn that has begun."""
+
+    turn: Turn
+    began_at: datetime
+
+    def is_long(self, now: datetime) -> bool:
+        """Whether it takes longer than a receiver needs that answers."""
+        return now - self.began_at >= _LONG
 
 
 class Agenda:
-    """The turns of devices. At most two of a tenant, and two of failing receivers, run at once.
+    """The turns of devices, of which `PLACES` run at once, at most four of a tenant.
 
-    So neither one tenant nor all receivers that fail together can keep every sender busy.
+    A receiver is expected to be prompt until it has failed, or kept a turn for long; it is lagging
+    from then on, until it was prompt again. At most 24 prompt ones and eight lagging ones have
+    their turns at once. One that turns out to be slow gives its place among the prompt to another,
+    so that receivers that die in the same moment hold the others up only when they are many.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._waiting: dict[str, Turn] = {}
-        self._running: dict[str, Turn] = {}
+        self._running: dict[str, Running] = {}
         self._repeated: dict[str, Turn] = {}
         self._hastened: dict[str, Turn] = {}
-        self._failing: set[str] = set()
+        self._lagging: set[str] = set()
 
     def add(self, turn: Turn) -> None:
         """Have a device's events sent from then on, unless that is on the agenda already."""
@@ -58,16 +79,18 @@ class Agenda:
         with self._changed:
             turn = self._next(now)
             if turn is not None:
-                self._running[turn.device_id] = self._waiting.pop(turn.device_id)
+                self._running[turn.device_id] = Running(self._waiting.pop(turn.device_id), now)
             return turn
 
-    def finish(self, turn: Turn, *, due_at: datetime | None, is_failing: bool) -> None:
+    def finish(
+        self, turn: Turn, now: datetime, *, due_at: datetime | None, is_failing: bool
+    ) -> None:
         """End a turn; the device has the next one at `due_at`, or when something happens."""
         with self._changed:
-            del self._running[turn.device_id]
-            self._failing.discard(turn.device_id)
-            if is_failing:
-                self._failing.add(turn.device_id)
+            running = self._running.pop(turn.device_id)
+            self._lagging.discard(turn.device_id)
+            if is_failing or running.is_long(now):
+                self._lagging.add(turn.device_id)
             repeated = self._repeated.pop(turn.device_id, None)
             following = self._hastened.pop(turn.device_id, None)
             if following is None and due_at is not None:
@@ -75,7 +98,7 @@ class Agenda:
             following = following or repeated
             if following is not None:
                 self._put(following)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def wait(self, now: datetime, longest: float) -> None:
         """Block until a turn is due or something changes, at most for so many seconds."""
@@ -97,17 +120,23 @@ class Agenda:
             return [*self._waiting, *self._running]
 
     def _put(self, turn: Turn) -> None:
+        if turn.is_failing:
+            self._lagging.add(turn.device_id)
         self._waiting[turn.device_id] = turn
         self._changed.notify()
 
     def _next(self, now: datetime) -> Turn | None:
-        tenants = Counter(turn.tenant_id for turn in self._running.values())
-        failing = sum(device_id in self._failing for device_id in self._running)
+        running = self._running.values()
+        tenants = Counter(one.turn.tenant_id for one in running)
+        lagging = sum(device_id in self._lagging for device_id in self._running)
+        prompt = sum(
+            not one.is_long(now) for one in running if one.turn.device_id not in self._lagging
+        )
         due = [
             turn
             for turn in self._waiting.values()
             if turn.due_at <= now
             and tenants[turn.tenant_id] < _PER_TENANT
-            and (failing < _FAILING or turn.device_id not in self._failing)
+            and (lagging < _LAGGING if turn.device_id in self._lagging else prompt < _PROMPT)
         ]
         return min(due, key=lambda turn: turn.due_at, default=None)

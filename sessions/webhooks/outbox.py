@@ -67,7 +67,10 @@ class Outbox:
         for webhook in found:
             if webhook.has_work:
                 due_at = webhook.next_at or self._now()
-                self._agenda.add(Turn(webhook.device_id, webhook.tenant_id, due_at))
+                is_failing = webhook.is_failing
+                self._agenda.add(
+                    Turn(webhook.device_id, webhook.tenant_id, due_at, is_failing=is_failing)
+                )
 
     def _turn(self, device_id: str) -> Turn:
         return Turn(device_id, self._tenants[device_id], self._now())

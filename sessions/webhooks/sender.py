@@ -6,11 +6,10 @@ from datetime import timedelta
 
 from sessions.deadline import Deadline
 from sessions.parts import Repeater
-from sessions.webhooks.agenda import Agenda
+from sessions.webhooks.agenda import PLACES, Agenda
 from sessions.webhooks.outbox import Outbox
 from sessions.webhooks.rounds import Rest, Tools, run_round
 
-SENDERS = 4
 _LONGEST_WAIT = 0.5
 # Receivers may hang for longer than a stop may take; what they took is sent again.
 _STOP_SECONDS = 2.0
@@ -33,7 +32,8 @@ class Sender:
         try:
             rest = run_round(self._tools, turn.device_id)
         finally:
-            self._agenda.finish(turn, due_at=rest.due_at, is_failing=rest.is_failing)
+            now = self._tools.now()
+            self._agenda.finish(turn, now, due_at=rest.due_at, is_failing=rest.is_failing)
         return True
 
     def wait(self, longest: float) -> None:
@@ -52,7 +52,7 @@ class Senders:
         self._sender = sender
         self._outbox = outbox
         self._threads = [
-            Repeater(f"sender-{number}", self._step, pause=0) for number in range(SENDERS)
+            Repeater(f"sender-{number}", self._step, pause=0) for number in range(PLACES)
         ]
 
     def start(self) -> None:

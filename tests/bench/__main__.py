@@ -16,6 +16,7 @@ from typing import Any
 from tests.bench.archives import describe_archives, measure_archives
 from tests.bench.batches import describe_batches, measure_batches
 from tests.bench.comparison import compare
+from tests.bench.deliveries import describe_deliveries, measure_deliveries
 from tests.bench.devices import describe_devices, measure_devices
 from tests.bench.lists import describe_lists, measure_lists
 from tests.bench.plain import describe_plain, measure_plain
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, Section] = {
     "devices": Section(measure_devices, describe_devices),
     "threads": Section(measure_threads, describe_threads),
     "lists": Section(measure_lists, describe_lists),
+    "deliveries": Section(measure_deliveries, describe_deliveries),
     "restore": Section(measure_restore, describe_restore),
 }
 

@@ -24,7 +24,7 @@ class Plan:
 
 
 def build_plan(*, is_quick: bool, seconds: float, devices: int, binaries: Path) -> Plan:
-    """Make the plan of a whole run, of eight minutes or so, or of a short look."""
+    """Make the plan of a whole run, of nine minutes or so, or of a short look."""
     waseed, waplain = binaries / "waseed", binaries / "waplain"
     if is_quick:
         return Plan(1, (50,), (64, 128), (100, 1000), min(devices, 50), waseed, waplain)

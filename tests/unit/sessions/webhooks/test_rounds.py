@@ -9,6 +9,9 @@ from tests.support.receiver import Receiver, hang, receiving, status
 from tests.support.sessions import running, wait_until
 from tests.support.webhooks import LOOPBACK, Clock, Hook, Hooked, make_hooked
 
+PER_TENANT = 4
+"""How many devices of a tenant have their turns at once."""
+
 
 def settle(receiver: Receiver, count: int) -> None:
     """Wait until as many requests came."""
@@ -135,15 +138,15 @@ def test_dead_receivers_block_nobody(hook: Hook) -> None:
     """One tenant's receivers hang on all its devices, and another's events come all the same."""
     with receiving(hang) as dead, receiving() as receiver:
         first = hook(dead.url, timeout=30)
-        others = [hook(dead.url, of=first, timeout=30) for _ in range(4)]
+        others = [hook(dead.url, of=first, timeout=30) for _ in range(PER_TENANT)]
         for hooked in (first, *others):
             hooked.happen(3)
-        settle(dead, 2)
+        settle(dead, PER_TENANT)
         well = hook(receiver.url)
         well.happen(30)
         settle(receiver, 30)
         assert receiver.sequences() == list(range(1, 31))
-        assert len(dead.requests) == 2
+        assert len(dead.requests) == PER_TENANT
 
 
 def test_a_restart_goes_on(tmp_path: Path, clock: Clock) -> None:
