@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from schemas.errors import Error
 from schemas.events import DATA
 from sessions.errors import ErrorCode, InvalidInput, Problem, ServiceError
 
+ERROR = Error()
 EXAMPLE_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
 ERRORS: dict[ErrorCode, type[ServiceError]] = {
     error.code: error for error in ServiceError.__subclasses__()
@@ -90,17 +92,12 @@ class Blueprint(flask_smorest.Blueprint):
         told = tuple(dict.fromkeys((*ALWAYS, *codes)))
 
         def decorate(view: Any) -> Any:
-            documented = view
+            # All at once, and around nothing: alt_response wraps the view and copies the document.
+            document = view._apidoc = deepcopy(view._apidoc)
+            answers = document.setdefault("response", {}).setdefault("responses", {})
             for status in sorted({STATUSES[code] for code in told}):
                 members = [code for code in told if STATUSES[code] is status]
-                documented = self.alt_response(
-                    int(status),
-                    schema=Error,
-                    description=", ".join(members),
-                    examples={code.value: build_example(code) for code in members},
-                    headers=_describe_headers(members),
-                )(documented)
-            view._apidoc = documented._apidoc
+                answers.setdefault(int(status), []).append(_describe(members))
             return view
 
         return decorate
@@ -118,7 +115,18 @@ def _example_error(code: ErrorCode) -> ServiceError:
     return ERRORS[code]()
 
 
-def _describe_headers(codes: Iterable[ErrorCode]) -> dict[str, Any] | None:
+def _describe(codes: Sequence[ErrorCode]) -> dict[str, Any]:
+    document = {
+        "schema": ERROR,
+        "description": ", ".join(codes),
+        "examples": {code.value: build_example(code) for code in codes},
+        "content_type": None,
+    }
+    headers = _describe_headers(codes)
+    return {**document, "headers": headers} if headers else document
+
+
+def _describe_headers(codes: Iterable[ErrorCode]) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if any(ERRORS[code].default_retry_after is not None for code in codes):
         headers["Retry-After"] = {
@@ -127,7 +135,7 @@ def _describe_headers(codes: Iterable[ErrorCode]) -> dict[str, Any] | None:
         }
     if ErrorCode.UNAUTHORIZED in codes:
         headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
-    return headers or None
+    return headers
 
 
 class Api(flask_smorest.Api):

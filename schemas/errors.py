@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
+from schemas.base import SharedSchema
 from schemas.fields import Timestamp
 from sessions.errors import ErrorCode
 
 
-class FieldProblem(Schema):
+class FieldProblem(SharedSchema):
     """What is wrong with one field. The value itself is not repeated."""
 
     field = fields.String(required=True)
     message = fields.String(required=True)
 
 
-class Error(Schema):
+class Error(SharedSchema):
     """Why a request did not succeed. Repeat it exactly when `Retry-After` is present."""
 
     success = fields.Boolean(required=True, metadata={"enum": [False]})

@@ -31,12 +31,16 @@ class NameSource(StrEnum):
     NUMBER = "number"
 
 
+# To go through an enumeration is slow, and this is done for every chat of every page.
+_SOURCES = tuple(NameSource)
+
+
 def choose_name(names: Iterable[str | None], jid: str) -> tuple[str, NameSource] | None:
     """Return the best name and where it comes from; None for a LID that has none.
 
     `names` are in the order of NameSource. A LID is never shown as a number.
     """
-    for source, name in zip(NameSource, names, strict=False):
+    for source, name in zip(_SOURCES, names, strict=False):
         if name:
             return name, source
     number = phone_number_of(jid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from sessions.errors import StorageUnavailable
 from sessions.store import database as module
 from sessions.store.database import Database
 from sessions.store.meta import claim_network
+from sessions.store.migrations import newest
 from sessions.store.models import Base, MetaRow
 from tests.support.sessions import threads
 
@@ -44,6 +46,13 @@ def test_the_migrations_make_the_tables_of_the_models(database: Database, path: 
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
+
+
+def test_a_database_of_today_needs_no_migration(database: Database, path: Path) -> None:
+    """The newest migration's file is named after the revision that the migrations lead to."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    assert found == (newest(),)
 
 
 def test_opening_again_keeps_what_is_there(path: Path) -> None:
