@@ -69,7 +69,7 @@ test-go: $(GO_TOOL) ## Vet the Go code and run its tests with the race detector
 	$(GO_RUN) vet ./...
 	$(GO_RUN) test -race -timeout 10m ./...
 test-python: $(BINDING) $(WASIM) $(WAJUDGE) $(BAILEYS) $(VERIFIER) ## Run the Python tests, the end-to-end ones included
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 fuzz: $(GO_TOOL) ## Try odd calls, answers and copies on the bridge, FUZZ_TIME (20s) each
 	$(GO_RUN) test ./rpc -run '^$$' -fuzz '^FuzzCall$$' -fuzztime $(FUZZ_TIME)

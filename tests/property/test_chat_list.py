@@ -114,7 +114,8 @@ def test_pages_lose_and_repeat_nothing(
         after = page.next
         if after is None:
             break
-        for kind, index in next(left, []):
-            disturb(feed, kind, index)
-        feed.step()
+        if moved := next(left, []):
+            for kind, index in moved:
+                disturb(feed, kind, index)
+            feed.step()
     assert seen == expected

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Condition, current_thread
 from typing import Any
 
@@ -19,6 +21,7 @@ from sessions.paging import PageRequest
 from sessions.principals import Principal
 from sessions.service import Service, build_service
 from sessions.states import Device
+from sessions.store.database import Database
 from sessions.times import utc_now
 
 SECONDS = 10.0
@@ -103,9 +106,30 @@ class Stage:
         )
 
 
+@cache
+def empty_database() -> bytes:
+    """Return the file of a database that nobody has used: made once, for it takes a while."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "wuts.db")
+        database = Database(path)
+        database.open()
+        database.empty_log()
+        database.close()
+        return path.read_bytes()
+
+
+def lay_out(data: Path) -> None:
+    """Put an unused database into a data directory that has none."""
+    path = data / "wuts.db"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(empty_database())
+
+
 @contextmanager
 def running(path: Path, bridge: FakeBridge | None = None, **limits: Any) -> Iterator[Stage]:
     """Run a service on a folder; `now` is its clock, if not the wall's."""
+    lay_out(path)
     bridge = bridge or FakeBridge()
     now = limits.pop("now", utc_now)
     network = limits.pop("network", Network.whatsapp())
