@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from app.context import Context
 from bridge.errors import BridgeCode
 from bridge.fake import FakeBridge
 from bridge.fake_pairings import PASSKEY_ID
@@ -154,7 +156,7 @@ def test_long_poll(caller: Caller, bridge: FakeBridge) -> None:
     assert caller.get("/status").get_json()["data"]["status"] == "new"
 
 
-@pytest.mark.parametrize("path", ["/passkey/response", "/passkey/confirm"])
+@pytest.mark.parametrize("method", ["device.passkey_answer", "device.passkey_confirm"])
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -164,20 +166,35 @@ def test_long_poll(caller: Caller, bridge: FakeBridge) -> None:
     ],
 )
 def test_step_that_fails(
-    caller: Caller, bridge: FakeBridge, path: str, code: BridgeCode, expected: tuple[int, str]
+    caller: Caller, bridge: FakeBridge, method: str, code: BridgeCode, expected: tuple[int, str]
 ) -> None:
     """What became of a step is said, and the exchange is where it was."""
     device = ask_passkey(caller, bridge)
-    credential = OWNER.answer(caller.get("/passkey").get_json()["data"]["public_key"])
-    if path.endswith("confirm"):
-        respond(caller, credential)
+    step = partial(respond, caller)
+    if method == "device.passkey_confirm":
+        respond(caller)
         bridge.show_passkey(device, "ABCD-1234")
+        step = partial(caller.post, "/passkey/confirm")
     before = caller.get("/passkey").get_json()["data"]
-    bridge.fail_next("device.passkey_" + ("answer", "confirm")[path.endswith("confirm")], code)
-    body = {"credential": credential} if path.endswith("response") else {}
-    assert outcome(caller.post(path, json=body)) == expected
+    bridge.fail_next(method, code)
+    assert outcome(step()) == expected
     assert caller.get("/passkey").get_json()["data"] == before
-    assert caller.post(path, json=body).status_code == 200
+    assert step().status_code == 200
+
+
+def test_answers_at_once(caller: Caller, bridge: FakeBridge, context: Context) -> None:
+    """The second of two answers waits for the first, and finds that there is nothing to send."""
+    ask_passkey(caller, bridge)
+    registry = context.service._environment.registry
+    sent = len(bridge.calls_of("device.passkey_answer"))
+    with ThreadPoolExecutor(2) as threads, bridge.hold("device.passkey_answer") as gate:
+        answers = [threads.submit(respond, caller) for _ in range(2)]
+        gate.wait_until_held()
+        wait_until(lambda: max(registry.waiting()) == len(answers))
+        assert len(bridge.calls_of("device.passkey_answer")) == sent + 1
+        gate.open()
+        told = [outcome(future.result(timeout=20)) for future in answers]
+    assert told == [(200, "answered")] * 2
 
 
 def test_step_that_takes_too_long(caller: Caller, bridge: FakeBridge, limit: Limit) -> None:
