@@ -49,6 +49,17 @@ func TestUnwritableStoreSendsNothing(t *testing.T) {
 	r.mustAgree()
 }
 
+// A deadline that comes while a healthy store takes a record is the deadline, not the store's failure.
+func TestDeadlineMeetsTheStore(t *testing.T) {
+	r := prepared(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := r.engine.intend(ctx, r.engine.collections[low], time.Now())
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrStorage) {
+		t.Fatalf("error %v", err)
+	}
+}
+
 // A read-only store is one, and a locked one is given up on when the deadline comes.
 func TestReadOnlyAndLockedStores(t *testing.T) {
 	r := prepared(t)

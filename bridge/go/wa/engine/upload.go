@@ -19,6 +19,8 @@ const (
 	codeConflict = 409
 	// maxJitter spreads writers that conflict; anything longer starves the slower one.
 	maxJitter = 8 * time.Millisecond
+	// longestSave is what a store that nobody locks needs at most to take one record.
+	longestSave = 100 * time.Millisecond
 	// searchPause keeps the search for a lost patch from spinning.
 	searchPause = 50 * time.Millisecond
 )
@@ -78,7 +80,11 @@ func (e *Engine) encode(
 func (e *Engine) intend(ctx context.Context, c *collection, at time.Time) error {
 	next := c.record
 	next.newestAt = at
+	begun := time.Now()
 	if err := e.saveRecord(ctx, c.name, next); err != nil {
+		if ctx.Err() != nil && time.Since(begun) < longestSave {
+			return ctx.Err() // the deadline came meanwhile: that says nothing of the store
+		}
 		e.options.Log.Error("app_state_store_not_writable", "collection", c.name)
 		return ErrStorage
 	}
