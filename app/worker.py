@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +31,7 @@ from app.connections import Connection
 from app.errors import build_envelope
 from app.logs import configure_logging
 from app.receiving import PatientParser, RequestStalled, limit_waiting
+from sessions.collector import REQUEST_THREADS
 from sessions.errors import InternalError, InvalidInput, Problem, RequestTimeout, ServiceError
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,10 @@ class Worker(ThreadWorker):
         for listener in self.sockets:
             limit_waiting(listener)
         super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Make the threads for requests; each begins when all others have something to do."""
+        return ThreadPoolExecutor(self.cfg.threads, thread_name_prefix=REQUEST_THREADS)
 
     def run(self) -> None:
         """Serve until told to stop."""

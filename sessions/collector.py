@@ -37,6 +37,8 @@ _BRIDGE_GAUGES: Mapping[str, str] = {
     "goroutines": "Goroutines of the bridge.",
     "queued_events": "Events that the bridge has and the service has not asked for.",
 }
+REQUEST_THREADS = "wuts-request"
+"""How the names of the threads begin that serve requests."""
 
 
 class ServiceCollector(Collector):
@@ -77,7 +79,10 @@ class ServiceCollector(Collector):
         yield _gauge(
             "pump_lag_seconds", "How long ago events were last fetched and stored.", self._pump.lag
         )
-        yield _gauge("threads", "Threads of Python.", threading.active_count())
+        names = [thread.name for thread in threading.enumerate()]
+        serving = sum(name.startswith(REQUEST_THREADS) for name in names)
+        yield _gauge("threads", "Threads of Python.", len(names))
+        yield _gauge("request_threads", "Threads of Python that are there for requests.", serving)
 
     def _space(self) -> Iterator[Metric]:
         space = self._environment.storage.space

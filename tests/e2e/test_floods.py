@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sqlite3
@@ -100,6 +101,9 @@ def test_flood_of_long_polls(guarded: Service, phone: Phone) -> None:
             return "wuts_poll_slots_used 4.0" in management(guarded, "/metrics").text or None
 
         wait_for(four_wait, seconds=9, what="four long-polls", child=guarded.child)
+        busy = re.search(r"wuts_request_threads (\d+)", management(guarded, "/metrics").text)
+        assert busy is not None
+        assert int(busy[1]) >= 4
         assert_alive(guarded)
         assert caller.archive(CHAT).status_code == 200
         assert {poll.result(timeout=60).status_code for poll in polls} == {200}

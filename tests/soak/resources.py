@@ -17,7 +17,11 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """One look at a worker. `memory_kb` is the resident set."""
+    """One look at a worker. `memory_kb` is the resident set.
+
+    `threads` are all but those for requests: of these more begin whenever all are at work, up to
+    WUTS_THREADS, and none ends before the worker does.
+    """
 
     memory_kb: int
     threads: int
@@ -33,12 +37,13 @@ class Resources:
         status = dict(line.split(":", 1) for line in lines)
         targets = _open_targets(PROC / str(pid) / "fd")
         sockets = sum(target.startswith("socket:") for target in targets)
+        metrics = _read_metrics(service)
         return cls(
             memory_kb=int(status["VmRSS"].split()[0]),
-            threads=int(status["Threads"]),
+            threads=int(status["Threads"]) - metrics["wuts_request_threads"],
             sockets=sockets,
             files=len(targets) - sockets,
-            goroutines=_count_goroutines(service),
+            goroutines=metrics["wuts_bridge_goroutines"],
         )
 
     def growth(self, before: Resources, allowed: Resources) -> list[str]:
@@ -60,12 +65,12 @@ def _open_targets(folder: Path) -> list[str]:
     return targets
 
 
-def _count_goroutines(service: Service) -> int:
-    """Read the bridge's count from the metrics."""
+def _read_metrics(service: Service) -> dict[str, int]:
+    """Read the metrics that are single numbers."""
     url = f"http://{service.settings['WUTS_MANAGEMENT_BIND']}/metrics"
     answer = service.http.get(url).raise_for_status()
-    families = {one.name: one for one in text_string_to_metric_families(answer.text)}
-    return int(families["wuts_bridge_goroutines"].samples[0].value)
+    families = text_string_to_metric_families(answer.text)
+    return {one.name: int(one.samples[0].value) for one in families if len(one.samples) == 1}
 
 
 def worker_of(master: int) -> int:
