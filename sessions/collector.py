@@ -15,6 +15,7 @@ from sessions.errors import StorageUnavailable
 from sessions.pool import Pool
 from sessions.pump import PumpThread
 from sessions.store import devices as rows
+from sessions.store import webhooks as webhook_rows
 from sessions.times import to_milliseconds
 from sessions.webhooks.outbox import Outbox
 
@@ -63,7 +64,7 @@ class ServiceCollector(Collector):
         """Give the present values."""
         yield from self._loads()
         yield from self._space()
-        yield from self._devices()
+        yield from self._counts()
         yield from self._backlog()
         yield from self._bridge_stats()
 
@@ -90,16 +91,15 @@ class ServiceCollector(Collector):
             yield _gauge("disk_free_bytes", "Space under the data directory.", space.free)
             yield _gauge("disk_low", "1 when there is less space than is healthy.", space.is_low)
 
-    def _devices(self) -> Iterator[Metric]:
+    def _counts(self) -> Iterator[Metric]:
         try:
             with self._environment.database.read() as transaction:
-                counts = rows.count_by_status(transaction)
+                devices = rows.count_by_status(transaction)
+                webhooks = webhook_rows.count_by_status(transaction)
         except StorageUnavailable:
             return
-        family = GaugeMetricFamily("wuts_devices", "Devices by status.", labels=["status"])
-        for status, count in counts.items():
-            family.add_metric([status], count)
-        yield family
+        yield _by_status("devices", "Devices by status.", devices)
+        yield _by_status("webhooks", "Webhooks that are well, failing or disabled.", webhooks)
 
     def _backlog(self) -> Iterator[Metric]:
         try:
@@ -124,3 +124,10 @@ class ServiceCollector(Collector):
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"wuts_{name}", text, value=value)
+
+
+def _by_status(name: str, text: str, counts: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"wuts_{name}", text, labels=["status"])
+    for status, count in counts.items():
+        family.add_metric([status], count)
+    return family

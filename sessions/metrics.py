@@ -13,7 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from sessions.webhooks.values import Outcome
+from sessions.webhooks.values import DeliveryStatus, Outcome
 
 
 class Metrics:
@@ -28,11 +28,27 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 100),
             registry=self.registry,
         )
-
         self._deliveries = Counter(
             "wuts_deliveries",
             "Attempts to deliver an event to a webhook, by what became of them.",
             ["outcome"],
+            registry=self.registry,
+        )
+        self._attempts = Histogram(
+            "wuts_delivery_attempt_seconds",
+            "Time that an attempt to deliver an event took.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
+        self._delays = Histogram(
+            "wuts_delivery_seconds",
+            "Time from an event until its webhook has taken it.",
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400),
+            registry=self.registry,
+        )
+        self._given_up = Counter(
+            "wuts_deliveries_given_up",
+            "Events that a webhook has not taken in any of its attempts.",
             registry=self.registry,
         )
         self._calls = Counter("wuts_calls", "Calls that were offered.", registry=self.registry)
@@ -52,6 +68,14 @@ class Metrics:
     def count_delivery(self, outcome: Outcome) -> None:
         """Count an attempt to deliver an event."""
         self._deliveries.labels(outcome.failure or "delivered").inc()
+        self._attempts.observe(outcome.duration_ms / 1000)
+
+    def count_settled(self, status: DeliveryStatus, seconds: float) -> None:
+        """Count an event that was taken, or is given up, so many seconds after it happened."""
+        if status is DeliveryStatus.DELIVERED:
+            self._delays.observe(seconds)
+        elif status is DeliveryStatus.FAILED:
+            self._given_up.inc()
 
     def count_patch(self, mutations: int) -> None:
         """Count a patch that was accepted."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import case, delete, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from sessions.store.models import (
@@ -19,7 +19,7 @@ from sessions.store.models import (
     WebhookQueueRow,
     WebhookRow,
 )
-from sessions.webhooks.values import DeliveryStatus, Queue, Webhook
+from sessions.webhooks.values import DeliveryStatus, Queue, Webhook, WebhookStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,22 @@ def enabled(transaction: Transaction) -> list[EnabledWebhook]:
         EnabledWebhook(row[0], row[1], bool(row[2]), row[3], row[4] is not None)
         for row in transaction.execute(query)
     ]
+
+
+def count_by_status(transaction: Transaction) -> Mapping[str, int]:
+    """Count the webhooks of all tenants, by how they are."""
+    status = case(
+        (WebhookRow.enabled.is_(False), WebhookStatus.DISABLED),
+        (WebhookQueueRow.failing_since.is_not(None), WebhookStatus.FAILING),
+        else_=WebhookStatus.WELL,
+    )
+    query = (
+        select(status, func.count())
+        .outerjoin(WebhookQueueRow, WebhookQueueRow.device_id == WebhookRow.device_id)
+        .group_by(status)
+    )
+    found = {row[0]: row[1] for row in transaction.execute(query)}
+    return {one.value: found.get(one.value, 0) for one in WebhookStatus}
 
 
 def find_queue(transaction: Transaction, device_id: str) -> Queue | None:

@@ -47,7 +47,7 @@ def build_webhooks(
         vault=vault,
         now=environment.now,
         spread=lambda: random.uniform(-1, 1),  # noqa: S311 - it only spreads retries
-        count=metrics.count_delivery,
+        metrics=metrics,
     )
     return Delivering(
         webhooks=Webhooks(environment, outbox, lines=lines, guard=guard, vault=vault),

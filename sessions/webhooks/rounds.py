@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
+from sessions.metrics import Metrics
 from sessions.mirror import Mirror
 from sessions.registry import Registry
 from sessions.store import deliveries, event_log, mirrors
@@ -70,7 +71,7 @@ class Tools:
     vault: Vault
     now: WallClock
     spread: Callable[[], float]
-    count: Callable[[Outcome], None]
+    metrics: Metrics
 
 
 def run_round(tools: Tools, device_id: str) -> Rest:
@@ -183,6 +184,8 @@ class Round:
             if schedule.is_hopeless(self.queue, self._tools.now()):
                 self.reason = self.reason or NO_SUCCESS
         self._keep(entry, status, outcome)
+        seconds = (to_milliseconds(self._tools.now()) - entry.at) / 1000
+        self._tools.metrics.count_settled(status, seconds)
         return outcome.is_success
 
     def _repeat(self, line: Line, entry: LogEntry) -> bool:
@@ -201,7 +204,7 @@ class Round:
         outcome = line.post(message, webhook.timeout)
         if outcome.http_status == _GONE_STATUS:
             self.reason = GONE
-        self._tools.count(outcome)
+        self._tools.metrics.count_delivery(outcome)
         return outcome
 
     def _keep(self, entry: LogEntry, status: DeliveryStatus, outcome: Outcome) -> None:

@@ -20,6 +20,14 @@ class DeliveryStatus(StrEnum):
     QUEUED = "queued"
 
 
+class WebhookStatus(StrEnum):
+    """How a webhook is: what was sent last was taken, or not, or nothing is sent."""
+
+    WELL = "well"
+    FAILING = "failing"
+    DISABLED = "disabled"
+
+
 class Failure(StrEnum):
     """Why a receiver did not take an event."""
 

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from sessions.paging import PageRequest
+from sessions.principals import Principal
 from sessions.times import utc_now
 from sessions.webhooks.values import Delivery
 from tests.support.mirror import HOME, Feed, now, open_feed
@@ -63,8 +64,8 @@ class Hooked:
 Hook = Callable[..., Hooked]
 
 
-def make_hooked(stage: Stage, url: str, *, of: Hooked | None = None, **given: Any) -> Hooked:
-    """Make a device with a webhook, of a tenant of its own or of that of another one."""
-    hooked = Hooked(open_feed(stage, None if of is None else of.feed.principal))
+def make_hooked(stage: Stage, url: str, *, owner: Principal | None = None, **given: Any) -> Hooked:
+    """Make a device with a webhook, of a tenant of its own or of that user."""
+    hooked = Hooked(open_feed(stage, owner))
     hooked.configure(webhook_url=url, enabled_events=["chat.archive"], **given)
     return hooked

@@ -99,6 +99,25 @@ def test_the_guard_is_asked(lines: Lines) -> None:
     assert receiver.requests == []
 
 
+def test_a_name_that_changes(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is looked up once for a connection: what it means afterwards is judged by the next."""
+    meanings = ["127.0.0.1", "10.0.0.1"]
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *rest: object, flags: int = 0, **options: object) -> object:
+        if host == NAME and not flags:
+            return real(meanings.pop(0), *rest, **options)  # type: ignore[arg-type]
+        return real(host, *rest, flags=flags, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with receiving() as receiver:
+        url = f"http://{NAME}:{receiver.port}/"
+        assert post(lines, url).is_success
+        assert meanings == ["10.0.0.1"]
+        assert post(lines, url).failure is Failure.REFUSED_ADDRESS
+    assert len(receiver.requests) == 1
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"])
 def test_the_environment_does_not_count(
     lines: Lines, monkeypatch: pytest.MonkeyPatch, name: str

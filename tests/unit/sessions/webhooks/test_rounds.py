@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
-from sessions.webhooks.values import DeliveryStatus
+import pytest
+
+from sessions.config import Listener
+from sessions.webhooks.values import DeliveryStatus, Failure
 from tests.support.receiver import Receiver, hang, receiving, status
-from tests.support.sessions import running, wait_until
+from tests.support.sessions import Stage, running, wait_until
 from tests.support.webhooks import LOOPBACK, Clock, Hook, Hooked, make_hooked
 
 PER_TENANT = 4
@@ -69,6 +73,33 @@ def test_given_up(hook: Hook, clock: Clock) -> None:
         clock.advance(seconds=1)
         wait_until(lambda: statuses(hooked)[2:] == [(3, delivered, 1), (4, delivered, 1)])
         assert receiver.sequences() == [1, 1, 2, 3, 4]
+
+
+def test_what_is_measured(hook: Hook, stage: Stage, clock: Clock) -> None:
+    """Attempts, events that were taken or given up and how long they took, and how webhooks are."""
+    with receiving(status(500), status(204)) as receiver:
+        hooked = hook(receiver.url, retry_attempts=0)
+        hook(receiver.url, enabled=False)
+        hooked.happen(2)
+        wait_until(lambda: statuses(hooked) == [(1, DeliveryStatus.FAILED, 1)])
+        text = stage.service.metrics.render().decode()
+        for status_of, count in (("well", 0), ("failing", 1), ("disabled", 1)):
+            assert f'wuts_webhooks{{status="{status_of}"}} {count}.0' in text
+        assert "wuts_outbox_events 1.0" in text
+        clock.advance(seconds=1)
+        wait_until(lambda: len(hooked.deliveries()) == 2)
+        text = stage.service.metrics.render().decode()
+    for sample in (
+        'wuts_deliveries_total{outcome="http_status"} 1.0',
+        'wuts_deliveries_total{outcome="delivered"} 1.0',
+        "wuts_deliveries_given_up_total 1.0",
+        'wuts_delivery_seconds_bucket{le="0.1"} 0.0',
+        "wuts_delivery_seconds_count 1.0",
+        "wuts_delivery_attempt_seconds_count 2.0",
+        'wuts_webhooks{status="well"} 1.0',
+        "wuts_outbox_events 0.0",
+    ):
+        assert sample in text, sample
 
 
 def disabled(hooked: Hooked) -> list[str]:
@@ -138,7 +169,7 @@ def test_dead_receivers_block_nobody(hook: Hook) -> None:
     """One tenant's receivers hang on all its devices, and another's events come all the same."""
     with receiving(hang) as dead, receiving() as receiver:
         first = hook(dead.url, timeout=30)
-        others = [hook(dead.url, of=first, timeout=30) for _ in range(PER_TENANT)]
+        others = [hook(dead.url, owner=first.feed.principal, timeout=30) for _ in range(PER_TENANT)]
         for hooked in (first, *others):
             hooked.happen(3)
         settle(dead, PER_TENANT)
@@ -147,6 +178,32 @@ def test_dead_receivers_block_nobody(hook: Hook) -> None:
         settle(receiver, 30)
         assert receiver.sequences() == list(range(1, 31))
         assert len(dead.requests) == PER_TENANT
+
+
+@pytest.mark.parametrize(
+    ("url", "failure"),
+    [
+        ("http://localhost:{port}/", Failure.REFUSED_ADDRESS),
+        ("https://127.0.0.1:{port}/", Failure.TLS),
+        ("http://127.0.0.1:{port}/", Failure.HTTP_STATUS),
+    ],
+    ids=["own listener", "no TLS", "redirect"],
+)
+def test_what_is_refused_is_recorded(
+    tmp_path: Path, clock: Clock, url: str, failure: Failure
+) -> None:
+    """Where nothing may be sent to, or would lead elsewhere, stands in the list of deliveries."""
+    redirect = status(307, Location="http://127.0.0.1:1/")
+    with receiving(redirect) as receiver:
+        own = Listener("127.0.0.1", receiver.port if "localhost" in url else 1)
+        allowed = (*LOOPBACK, ip_network("::1/128"))
+        with running(tmp_path, now=clock, listeners=(own,), webhook_allow=allowed) as stage:
+            hooked = make_hooked(stage, url.format(port=receiver.port))
+            hooked.happen(1)
+            wait_until(lambda: len(hooked.deliveries()) == 1)
+            (delivery,) = hooked.deliveries()
+    assert (delivery.status, delivery.outcome.failure) == (DeliveryStatus.WAITING, failure)
+    assert len(receiver.requests) == (failure is Failure.HTTP_STATUS)
 
 
 def test_a_restart_goes_on(tmp_path: Path, clock: Clock) -> None:
