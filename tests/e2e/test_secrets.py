@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 
 from app.processes import wait_for
-from tests.support.service import Caller, Service, running_service
+from tests.support.service import Caller, Service, free_port, running_service
 from tests.support.simulator import Phone, Simulator
 
 CHAT = "15557654321@s.whatsapp.net"
 CANARY = "canary-5c1f0e"
 METRICS = "the-token-of-the-metrics-0123456789abcdef"
+SECRETS = ("first-secret-of-the-receiver-7d", "second-secret-of-the-receiver-2e")
+HEADER = "value-of-a-header-94c1"
+HOOK_PATH = "path-of-the-receiver-55b0"
 KEY_LENGTH = 32
 KEY_TABLES = {
     "whatsmeow_device": ("noise_key", "identity_key", "signed_pre_key", "adv_key"),
@@ -33,7 +36,11 @@ KEY_TABLES = {
 @pytest.fixture
 def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
     """A service that tells as much as it can."""
-    settings = {"WUTS_LOG_LEVEL": "debug", "WUTS_METRICS_TOKEN": METRICS}
+    settings = {
+        "WUTS_LOG_LEVEL": "debug",
+        "WUTS_METRICS_TOKEN": METRICS,
+        "WUTS_WEBHOOK_ALLOW": "127.0.0.0/8",
+    }
     with running_service(tmp_path, simulator, **settings) as service:
         yield service
 
@@ -43,6 +50,7 @@ def work(caller: Caller, phone: Phone) -> list[str]:
     first = caller.request("GET", "/qr").json()["data"]["qr_code"]
     second = caller.request("GET", "/qr", params={"refresh": "true"}).json()["data"]["qr_code"]
     caller.link(phone)
+    hook(caller)
     assert caller.archive(CHAT).status_code == 200
     made = caller.request("POST", "/tokens", json={"name": "further"})
     user = caller.request("POST", "/users", json={"email": "user@example.com", "role": "user"})
@@ -55,6 +63,17 @@ def work(caller: Caller, phone: Phone) -> list[str]:
     for archived in (False, True, False):
         caller.archive(CHAT, archived)
     return [first, second, made.json()["token"], user.json()["user"]["token"]]
+
+
+def hook(caller: Caller) -> None:
+    """Give the device a webhook, whose secret is changed and whose receiver is not there."""
+    url = f"http://127.0.0.1:{free_port()}/{HOOK_PATH}"
+    body = {"webhook_url": url, "enabled_events": ["chat.archive"], "headers": {"X-Name": HEADER}}
+    for secret in SECRETS:
+        answer = caller.request("POST", "/webhook", json={**body, "secret": secret})
+        assert answer.status_code == 200, answer.text
+    tried = caller.request("POST", "/webhook/test", json={})
+    assert tried.json()["error"] == "connect"
 
 
 def misuse(caller: Caller) -> None:
@@ -113,7 +132,7 @@ def test_a_search_finds_every_spelling() -> None:
 
 
 def test_nothing_secret_is_left(service: Service, phone: Phone) -> None:
-    """No token, no QR text, no key and nothing that was sent in vain is in logs or databases."""
+    """No token, secret, QR text or key, and nothing sent in vain, is in logs or databases."""
     caller = service.register()
     given = work(caller, phone)
     service.kill()
@@ -122,6 +141,7 @@ def test_nothing_secret_is_left(service: Service, phone: Phone) -> None:
     metrics = service.http.get("/metrics", headers={"Authorization": f"Bearer {METRICS}"})
     assert metrics.status_code == 200
     master = service.master_token()
+    key = (service.data / "encryption-key").read_text().strip()
     service.child.stop()
     files = {**files_below(service.folder), "metrics": metrics.content}
     stores = {name for name in files if name.startswith("data/devices/")}
@@ -130,12 +150,14 @@ def test_nothing_secret_is_left(service: Service, phone: Phone) -> None:
         *(keys_of(service.folder / name) for name in stores if name.endswith(".db"))
     )
     assert len(keys) > len(KEY_TABLES)
-    for text in (caller.token, METRICS, CANARY, *given):
+    for text in (caller.token, METRICS, CANARY, HEADER, *SECRETS, *given):
         assert holders(text.encode(), files) == []
     for code in given[:2]:
         for part in code.partition("#")[2].split(",")[:1]:
             assert holders(part.encode(), files) == []
     assert holders(master.encode(), files) == ["data/master-token"]
+    assert holders(key.encode(), files) == ["data/encryption-key"]
+    assert set(holders(HOOK_PATH.encode(), files)) <= {"data/wuts.db", "data/wuts.db-wal"}
     assert {name for key in keys for name in holders(key, outside)} == set()
 
 

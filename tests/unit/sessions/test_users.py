@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +17,8 @@ from sessions.errors import (
     UserNotFound,
 )
 from sessions.principals import Principal, Role
-from sessions.store.models import Base
 from tests.support.sessions import Stage, soon, threads
+from tests.support.traces import all_bytes, tables_naming
 
 # Ids stay in the audit log as long as the tenant does.
 KEPT = {"audit"}
@@ -31,18 +29,6 @@ def add(stage: Stage, admin: Principal, role: Role) -> Principal:
     email = f"user{next(stage.numbers)}@example.com"
     made = stage.service.users.create(admin, email, role=role)
     return stage.service.tokens.authenticate(made.token)
-
-
-def tables_naming(path: Path, *ids: str) -> set[str]:
-    """Return the tables of the service's database that have one of the ids in any row."""
-    connection = sqlite3.connect(path / "wuts.db")
-    found = set()
-    for table in Base.metadata.sorted_tables:
-        for row in connection.execute(f"SELECT * FROM {table.name}"):  # noqa: S608
-            if set(ids) & set(row):
-                found.add(table.name)
-    connection.close()
-    return found
 
 
 def test_two_admins_cannot_remove_each_other(stage: Stage) -> None:
@@ -128,11 +114,6 @@ def test_what_was_erased_is_in_no_file(stage: Stage, what: str) -> None:
         stage.service.tenants.delete(admin.tenant_id, deadline=soon())
     assert not any(text in all_bytes(stage.path) for text in gone)
     assert other.tenant_id.encode() in all_bytes(stage.path)
-
-
-def all_bytes(path: Path) -> bytes:
-    """Return what is in the service's database and the files beside it."""
-    return b"".join(file.read_bytes() for file in path.glob("wuts.db*"))
 
 
 def test_erasure_that_ended_early_goes_on(stage: Stage) -> None:
