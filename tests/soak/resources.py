@@ -32,7 +32,7 @@ class Resources:
     @classmethod
     def of(cls, service: Service) -> Resources:
         """Read what the worker of a service holds now; the service has a management listener."""
-        pid = worker_of(service.child.process.pid)
+        pid = service.worker()
         lines = (PROC / str(pid) / "status").read_text().splitlines()
         status = dict(line.split(":", 1) for line in lines)
         targets = _open_targets(PROC / str(pid) / "fd")
@@ -71,11 +71,3 @@ def _read_metrics(service: Service) -> dict[str, int]:
     answer = service.http.get(url).raise_for_status()
     families = text_string_to_metric_families(answer.text)
     return {one.name: int(one.samples[0].value) for one in families if len(one.samples) == 1}
-
-
-def worker_of(master: int) -> int:
-    """Return the process id of gunicorn's one worker."""
-    children = (PROC / str(master) / "task" / str(master) / "children").read_text().split()
-    if len(children) != 1:
-        raise RuntimeError(f"gunicorn has {len(children)} workers, not one")
-    return int(children[0])

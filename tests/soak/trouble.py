@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any
 
-from app.processes import wait_for, wait_ready
 from tests.soak.fleet import Device
-from tests.soak.resources import worker_of
 from tests.support.service import Service
 
 APP_STATE = "w:sync:app:state"
@@ -91,12 +87,8 @@ class Nuisance:
 
 
 def reload(service: Service) -> None:
-    """Let gunicorn replace its worker, and wait until the new one is ready."""
-    before = worker_of(service.child.process.pid)
-    os.kill(service.child.process.pid, signal.SIGHUP)
-    gone: Callable[[], bool] = lambda: not os.path.exists(f"/proc/{before}")  # noqa: E731
-    wait_for(gone, seconds=60, what="the end of the old worker", child=service.child)
-    wait_ready(service.child, service.url)
+    """Let gunicorn replace its worker."""
+    service.reload()
 
 
 def kill(service: Service) -> None:

@@ -132,6 +132,31 @@ class Service:
         os.killpg(self.child.process.pid, signal.SIGKILL)
         self.child.process.wait()
 
+    def worker(self) -> int:
+        """Return the process id of gunicorn's one worker."""
+        master = self.child.process.pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        if len(children) != 1:
+            raise RuntimeError(f"gunicorn has {len(children)} workers, not one")
+        return int(children[0])
+
+    def kill_worker(self) -> None:
+        """End the worker at once, and wait until the one is ready that gunicorn makes instead."""
+        os.kill(self.worker(), signal.SIGKILL)
+        wait_ready(self.child, self.url)
+
+    def reload(self) -> None:
+        """Let gunicorn replace its worker, and wait until the new one is ready."""
+        before = self.worker()
+        self.child.process.send_signal(signal.SIGHUP)
+        wait_for(
+            lambda: not Path(f"/proc/{before}").exists(),
+            seconds=60,
+            what="the end of the old worker",
+            child=self.child,
+        )
+        wait_ready(self.child, self.url)
+
     def master_token(self) -> str:
         """Return the generated master token."""
         return (self.data / "master-token").read_text().strip()
