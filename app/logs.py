@@ -6,7 +6,9 @@ import hashlib
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -14,47 +16,49 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HASH_BYTES = 8
 
+_writing = Lock()
+
 
 def configure_logging(level: str) -> None:
     """Send every log of this process, structlog's and the standard library's, to stdout."""
-    handler = logging.StreamHandler(sys.stdout)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    handler = _LineHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_common_processors(),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
+            foreign_pre_chain=PROCESSORS,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, RENDER],
         )
     )
-    _record_only_what_is_shown()
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=number, force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Not by way of the standard library, which takes four times as long for the line of a request.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_common_processors(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*PROCESSORS, RENDER],
+        logger_factory=LineLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(number),
     )
 
 
-def _record_only_what_is_shown() -> None:
-    """Leave out of each record what no line shows, as the standard library's manual advises."""
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+class LineLogger:
+    """Writes whole lines to stdout, from any thread."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        """Write one line at once; when nobody reads them any more, the work goes on without."""
+        with _writing, suppress(OSError, ValueError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    debug = info = warning = error = critical = write
 
 
-def _common_processors() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        describe_exception,
-    ]
+class _LineHandler(logging.Handler):
+    """Writes what the standard library logs in the same way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        LineLogger(record.name).write(self.format(record))
 
 
 def describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -70,6 +74,16 @@ def describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict
     if isinstance(given, BaseException):
         event["exception"] = [_describe(error) for error in _chain(given)]
     return event
+
+
+PROCESSORS: Sequence[Processor] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    describe_exception,
+)
+RENDER = structlog.processors.JSONRenderer()
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

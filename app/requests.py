@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 import uuid
 from functools import cache
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.globals import request_ctx
 
 from app.context import context
 from app.lifecycle import State
@@ -29,10 +31,15 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def begin() -> None:
     """Give the request its id and its deadline."""
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.request_id = given if REQUEST_ID.fullmatch(given) else _new_id()
     g.started = time.monotonic()
     g.deadline = Deadline.after(context().settings.request_timeout)
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _new_id() -> str:
+    # Not from the system's generator: each look at it is a wait for other threads.
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def refuse_doubled_slash() -> None:
@@ -56,12 +63,13 @@ def check_gate() -> None:
 
 def finish(response: Response) -> Response:
     """Add the headers that every answer has, and write the request's line."""
-    response.headers["X-Request-Id"] = g.request_id
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers, asked = response.headers, request_ctx.request
+    headers["X-Request-Id"] = g.request_id
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
     seconds = time.monotonic() - g.started
-    method = request.method if request.method in METHODS else "other"
-    route = route_template()
+    method = asked.method if asked.method in METHODS else "other"
+    route = route_template(asked)
     context().metrics.observe(
         route or UNROUTED, method, status=response.status_code, seconds=seconds
     )
@@ -71,7 +79,7 @@ def finish(response: Response) -> Response:
         route=route,
         status=response.status_code,
         ms=round(seconds * 1000, 1),
-        **_chat(),
+        **_chat(asked),
     )
     return response
 
@@ -81,11 +89,9 @@ def forget(_: BaseException | None) -> None:
     structlog.contextvars.clear_contextvars()
 
 
-def route_template() -> str | None:
+def route_template(asked: Request) -> str | None:
     """Return the route as documented, such as `/chats/{chat_jid}/archive`; never the raw path."""
-    if request.url_rule is None:
-        return None
-    return _template(request.url_rule.rule)
+    return None if asked.url_rule is None else _template(asked.url_rule.rule)
 
 
 @cache
@@ -93,8 +99,8 @@ def _template(rule: str) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
 
 
-def _chat() -> dict[str, str]:
-    jid = (request.view_args or {}).get("chat_jid")
+def _chat(asked: Request) -> dict[str, str]:
+    jid = (asked.view_args or {}).get("chat_jid")
     return {} if jid is None else {"chat": hash_jid(jid, context().log_key())}
 
 

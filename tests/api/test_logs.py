@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -66,6 +68,20 @@ def test_exceptions_are_logged_without_their_text(capsys: pytest.CaptureFixture[
             "builtins.ValueError",
             "builtins.KeyError",
         ]
+
+
+def test_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the log's pipe is closed, what is logged is lost, and the work goes on."""
+    reader, writer = os.pipe()
+    with open(writer, "w") as pipe:
+        os.close(reader)
+        monkeypatch.setattr(sys, "stdout", pipe)
+        configure_logging("info")
+        structlog.get_logger("wuts").info("device_linked")
+        logging.getLogger("other").warning("plain")
+        monkeypatch.undo()
+        with suppress(BrokenPipeError):
+            pipe.close()
 
 
 def test_jid_is_hashed_with_a_key() -> None:
