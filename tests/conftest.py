@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-_SERIAL = ("e2e", "soak", "api/test_gunicorn.py")
+_GROUPS = {"e2e": "processes", "soak": "processes", "api/test_gunicorn.py": "server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests with processes of their own apart: they need the machine's cores themselves.
+    """Keep tests with processes of their own from running beside each other.
 
-    They are one group, which one worker runs while others run the rest.
+    Those of one group run in one worker, one after the other, while another one runs the rest.
     """
     here = Path(__file__).parent
-    serial = [here / name for name in _SERIAL]
+    groups = {here / name: group for name, group in _GROUPS.items()}
     for item in items:
-        if any(path in (item.path, *item.path.parents) for path in serial):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+        for path in (item.path, *item.path.parents):
+            if path in groups:
+                item.add_marker(pytest.mark.xdist_group(groups[path]))

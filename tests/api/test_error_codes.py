@@ -22,8 +22,10 @@ from app.errors import STATUSES
 from app.idempotency import HEADER
 from bridge.errors import BridgeCode
 from bridge.fake import FakeBridge
+from sessions.app_state import MAX_MUTATIONS
 from sessions.environment import Environment
 from sessions.errors import ErrorCode
+from sessions.states import DeviceKey
 from tests.api.conftest import Limit, parts
 from tests.support.api import CHAT, MASTER, Caller, link
 from tests.support.contract import REPEATABLE, answered_codes
@@ -57,9 +59,10 @@ class Scene:
         context: Context = self.fixtures.getfixturevalue("context")
         return context.service._environment
 
-    def waiting(self) -> int:
-        """Count the requests that wait for a device."""
-        return sum(self.environment.registry.waiting())
+    def queued(self, device_id: str) -> int:
+        """Count the changes of chats that wait for a device, beside the patch under way."""
+        session = self.environment.registry.find(DeviceKey(self.caller.tenant_id, device_id))
+        return session._collection("regular_low")._queue.held()
 
     def link(self) -> str:
         """Link a device and return its id."""
@@ -209,14 +212,14 @@ def ask_too_often(scene: Scene) -> TestResponse:
 
 def crowd_a_device(scene: Scene) -> TestResponse:
     """Ask for more than the queue of a device that hangs has room for."""
-    scene.link()
+    device_id = scene.link()
     crowd = [f"1555{number:07}@s.whatsapp.net" for number in range(500)]
     ask_all = partial(
         scene.caller.post, "/chats/archive", json={"archived": True, "chat_jids": crowd}
     )
     with ThreadPoolExecutor(2) as threads, scene.bridge.hold("app_state.apply"):
         first = [threads.submit(ask_all) for _ in range(2)]
-        wait_until(lambda: scene.waiting() == len(first))
+        wait_until(lambda: scene.queued(device_id) >= len(first) * len(crowd) - MAX_MUTATIONS)
         return ask_all()
 
 
