@@ -6,14 +6,27 @@ The lock guards everything; nothing blocks under it but `wait`, which lets it go
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from threading import Condition
 
 PLACES = 40
-_PER_TENANT = 4
-_PROMPT, _LAGGING = 24, 8
 _LONG = timedelta(seconds=2)
+_PER_TENANT = 8
+
+
+class Pace(Enum):
+    """What is expected of a device's receiver, or known of it by now."""
+
+    PROMPT = auto()
+    LAGGING = auto()
+    SLOW = auto()
+
+
+_MOST: Mapping[Pace, int] = {Pace.PROMPT: 24, Pace.LAGGING: 8}
+_MOST_OF_TENANT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +55,13 @@ class Running:
 
 
 class Agenda:
-    """The turns of devices, of which `PLACES` run at once, at most four of a tenant.
+    """The turns of devices, of which `PLACES` run at once, at most eight of a tenant.
 
     A receiver is expected to be prompt until it has failed, or kept a turn for long; it is lagging
     from then on, until it was prompt again. At most 24 prompt ones and eight lagging ones have
-    their turns at once. One that turns out to be slow gives its place among the prompt to another,
-    so that receivers that die in the same moment hold the others up only when they are many.
+    their turns at once, four of a tenant. A prompt one that turns out to be slow gives its place to
+    another, so that receivers that die in the same moment hold the others up only when they are
+    many.
     """
 
     def __init__(self) -> None:
@@ -126,17 +140,28 @@ class Agenda:
         self._changed.notify()
 
     def _next(self, now: datetime) -> Turn | None:
-        running = self._running.values()
-        tenants = Counter(one.turn.tenant_id for one in running)
-        lagging = sum(device_id in self._lagging for device_id in self._running)
-        prompt = sum(
-            not one.is_long(now) for one in running if one.turn.device_id not in self._lagging
-        )
-        due = [
+        taken: Counter[object] = Counter()
+        for one in self._running.values():
+            pace, tenant_id = self._pace(one, now), one.turn.tenant_id
+            taken.update((pace, tenant_id, (pace, tenant_id)))
+        due = (
             turn
             for turn in self._waiting.values()
-            if turn.due_at <= now
-            and tenants[turn.tenant_id] < _PER_TENANT
-            and (lagging < _LAGGING if turn.device_id in self._lagging else prompt < _PROMPT)
-        ]
+            if turn.due_at <= now and self._has_place(turn, taken)
+        )
         return min(due, key=lambda turn: turn.due_at, default=None)
+
+    def _has_place(self, turn: Turn, taken: Counter[object]) -> bool:
+        pace = self._expected(turn)
+        return (
+            taken[pace] < _MOST[pace]
+            and taken[pace, turn.tenant_id] < _MOST_OF_TENANT
+            and taken[turn.tenant_id] < _PER_TENANT
+        )
+
+    def _expected(self, turn: Turn) -> Pace:
+        return Pace.LAGGING if turn.device_id in self._lagging else Pace.PROMPT
+
+    def _pace(self, running: Running, now: datetime) -> Pace:
+        pace = self._expected(running.turn)
+        return Pace.SLOW if pace is Pace.PROMPT and running.is_long(now) else pace

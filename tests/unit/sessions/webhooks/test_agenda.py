@@ -9,7 +9,8 @@ from sessions.webhooks.agenda import PLACES, Agenda, Turn
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=2)
-PROMPT, LAGGING, PER_TENANT = 24, 8, 4
+PROMPT, LAGGING, PER_TENANT = 24, 8, 8
+PROMPT_OF_TENANT = LAGGING_OF_TENANT = 4
 
 
 def turns(
@@ -37,12 +38,22 @@ def take_all(agenda: Agenda, now: datetime = NOW) -> list[Turn]:
 
 
 def test_a_tenant_has_few_turns_at_once() -> None:
-    """Whoever has many devices leaves places to others."""
+    """Whoever has many devices leaves places to others, whether they fail, hang or do neither."""
     other = turns(1)
-    agenda = agenda_of([*turns(10, tenant="large", kind="large"), *other])
+    agenda = agenda_of([*turns(20, tenant="large", kind="large"), *other])
+    assert len(take_all(agenda)) == PROMPT_OF_TENANT + len(other)
+    assert len(take_all(agenda, LATER)) == PER_TENANT - PROMPT_OF_TENANT
+    assert take_all(agenda, LATER + timedelta(hours=1)) == []
+
+
+def test_a_tenant_that_fails_goes_on_where_it_does_not() -> None:
+    """The receivers of one tenant that fail leave places to its others."""
+    well = turns(2, tenant="large")
+    failing = turns(20, tenant="large", kind="failing", is_failing=True)
+    agenda = agenda_of([*failing, *well])
     taken = take_all(agenda)
-    assert len(taken) == PER_TENANT + 1
-    assert taken[-1:] == other
+    assert len(taken) == LAGGING_OF_TENANT + len(well)
+    assert taken[-len(well) :] == well
 
 
 def test_those_that_fail_have_places_of_their_own() -> None:
