@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.processes import wait_for
 from tests.support.passkeys import Authenticator
 from tests.support.service import Caller
 from tests.support.sessions import threads
@@ -30,7 +31,11 @@ def exchange(caller: Caller, phone: Phone, authenticator: Authenticator) -> str:
     """Link by passkey, making mistakes on the way; returns the code that the phone showed."""
     asked = passkey(caller, wait=25)
     assert (asked["stage"], asked["public_key"]["rpId"]) == ("asked", "whatsapp.com")
-    assert caller.status()["status"] == "passkey_required"
+    wait_for(
+        lambda: caller.status()["status"] == "passkey_required" or None,
+        seconds=10,
+        what="the status, which is stored a moment later",
+    )
     pairing = caller.request("GET", "/qr/status").json()["data"]
     assert (pairing["state"], pairing["method"], pairing["exists"]) == ("passkey", "qr", False)
     early = caller.request("POST", "/passkey/confirm")
