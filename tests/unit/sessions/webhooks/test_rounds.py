@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessions.config import Listener
+from sessions.store import webhooks
 from sessions.webhooks.values import DeliveryStatus, Failure
 from tests.support.receiver import Receiver, hang, receiving, status
 from tests.support.sessions import Stage, running, wait_until
@@ -211,12 +212,18 @@ def test_what_is_refused_is_recorded(
 
 
 def test_a_restart_goes_on(tmp_path: Path, clock: Clock) -> None:
-    """What an earlier process has not noted as taken is sent by the next one, when it is due."""
+    """What an earlier process has not noted as taken is sent by the next one, when it is due.
+
+    That one knows from the beginning whose receivers fail.
+    """
     with receiving(status(500), status(204)) as receiver:
         with running(tmp_path, now=clock, webhook_allow=LOOPBACK) as stage:
             hooked = make_hooked(stage, receiver.url)
             hooked.happen(2)
             wait_until(lambda: len(hooked.deliveries()) == 1)
+            with stage.service._environment.database.read() as transaction:
+                (found,) = webhooks.enabled(transaction)
+            assert (found.has_work, found.is_failing) == (True, True)
         clock.advance(seconds=12)
         with running(tmp_path, now=clock, webhook_allow=LOOPBACK):
             settle(receiver, 3)
