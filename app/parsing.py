@@ -118,11 +118,7 @@ def read_body(request: Request) -> bytes:
 def read_json(body: bytes) -> Any:
     """Parse a body; raises InvalidInput for anything but one JSON value in UTF-8."""
     try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_without_doubles,
-            parse_constant=_refuse_constant,
-        )
+        return _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InvalidInput([Problem("body", "Is not valid JSON in UTF-8.")]) from None
 
@@ -136,6 +132,9 @@ def _without_doubles(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
 
 
 def list_problems(messages: Any) -> list[Problem]:
