@@ -29,6 +29,9 @@ from sessions.work import FullSyncs, Work, named_jids
 _POLL_MS = 100
 _GLANCE_MS = 1
 _PAUSE_SECONDS = 1.0
+_MANY = 10
+"""So many events at once are what a patch or the history brings."""
+_COURTESY_SECONDS = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +74,10 @@ class Pump:
         Raises BridgeError, or StorageUnavailable; in either case the same batch comes again.
         """
         batch = self._bridge.next_events(self._acknowledged, timeout_ms=wait_ms)
+        if len(batch.events) >= _MANY:
+            # The next patch is being made just now. It goes first: nobody waits for its events, and
+            # this is done while it travels.
+            time.sleep(_COURTESY_SECONDS)
         if batch.events:
             self._commit(batch)
             for device_id in dict.fromkeys(event.device_id for event in batch.events):

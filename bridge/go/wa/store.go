@@ -21,8 +21,9 @@ import (
 )
 
 const (
+	// A patch asks for each of its indexes by itself: with its statements kept it takes a third less.
 	storeOptions = "_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000" +
-		"&_txlock=immediate&_secure_delete=on"
+		"&_txlock=immediate&_secure_delete=on&_stmt_cache_size=64"
 	storeConnections = 4
 )
 
