@@ -6,6 +6,7 @@ is refused or undone here, and a reload ends the old worker before the new one b
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ from sessions.deadline import Deadline
 STOP_SECONDS = 8
 TOLD = (DataDirectoryBusy, DataBelongsElsewhere, DataUnusable, BridgeError, OSError)
 UMASK = 0o077
+COLLECTION_THRESHOLD = 20_000
+"""So many new containers are let be before the collector looks for cycles among them."""
 
 try:
     _settings = Settings.from_environment()
@@ -99,6 +102,7 @@ def on_reload(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start the service in the background, and tell it about a stop before gunicorn acts on it."""
     os.umask(UMASK)
+    _spare_collections()
     lifecycle = _lifecycle(worker)
 
     def give_up(error: Exception) -> None:
@@ -120,6 +124,16 @@ def worker_exit(_: Any, worker: Any) -> None:
 def _lifecycle(worker: Any) -> Lifecycle:
     lifecycle: Lifecycle = worker.wsgi.extensions[EXTENSION].lifecycle
     return lifecycle
+
+
+def _spare_collections() -> None:
+    """Let the search for cycles leave out what the start has made, and be made less often.
+
+    Requests leave few cycles behind, and the search takes a tenth of their time else.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTION_THRESHOLD)
 
 
 def _wrap_sigterm(lifecycle: Lifecycle) -> None:
