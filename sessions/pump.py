@@ -31,7 +31,7 @@ _GLANCE_MS = 1
 _PAUSE_SECONDS = 1.0
 _MANY = 10
 """So many events at once are what a patch or the history brings."""
-_COURTESY_SECONDS = 0.02
+_COURTESY_SECONDS = 0.05
 
 log = structlog.get_logger(__name__)
 
