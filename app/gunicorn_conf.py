@@ -127,9 +127,10 @@ def _lifecycle(worker: Any) -> Lifecycle:
 
 
 def _spare_collections() -> None:
-    """Let the search for cycles leave out what the start has made, and be made less often.
+    """Let the search for cycles leave out what was imported, and be made less often.
 
-    Requests leave few cycles behind, and the search takes a tenth of their time else.
+    Requests leave few cycles behind, and with Python's defaults the search takes a tenth of their
+    time.
     """
     gc.collect()
     gc.freeze()

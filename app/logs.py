@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import structlog
@@ -16,7 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HASH_BYTES = 8
 
-_writing = Lock()
+# One thread may write while it writes: the collector runs anywhere, and what it frees may log.
+_writing = RLock()
 
 
 def configure_logging(level: str) -> None:
@@ -58,7 +59,13 @@ class _LineHandler(logging.Handler):
     """Writes what the standard library logs in the same way."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        LineLogger(record.name).write(self.format(record))
+        try:
+            line = self.format(record)
+        except Exception:
+            # It is the library's defect, and must not become one of the request.
+            structlog.get_logger(record.name).warning("log_line_malformed")
+            return
+        LineLogger(record.name).write(line)
 
 
 def describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

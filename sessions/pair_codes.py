@@ -19,6 +19,7 @@ _ASKED = frozenset(
         BridgeCode.SERVER_REFUSED,
         BridgeCode.SERVER_UNAVAILABLE,
         BridgeCode.OUTCOME_UNKNOWN,
+        BridgeCode.STOPPED,
     }
 )
 

@@ -30,7 +30,7 @@ _POLL_MS = 100
 _GLANCE_MS = 1
 _PAUSE_SECONDS = 1.0
 _MANY = 10
-"""So many events at once are what a patch or the history brings."""
+"""So many changes at once are what a patch brings."""
 _COURTESY_SECONDS = 0.05
 
 log = structlog.get_logger(__name__)
@@ -74,9 +74,9 @@ class Pump:
         Raises BridgeError, or StorageUnavailable; in either case the same batch comes again.
         """
         batch = self._bridge.next_events(self._acknowledged, timeout_ms=wait_ms)
-        if len(batch.events) >= _MANY:
-            # The next patch is being made just now. It goes first: nobody waits for its events, and
-            # this is done while it travels.
+        if _is_of_patches(batch):
+            # The next patch is being made just now. It goes first, and this is done while it
+            # travels: whoever asked for these changes has been answered.
             time.sleep(_COURTESY_SECONDS)
         if batch.events:
             self._commit(batch)
@@ -133,6 +133,12 @@ def _apply_one(work: Work, event: Event, effect: Effect, *, position: int) -> No
         effect(work, mirror)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EventMalformed(position) from error
+
+
+def _is_of_patches(batch: EventBatch) -> bool:
+    """Tell a batch that nobody waits for: many changes of app state, and no call or status."""
+    events = batch.events
+    return len(events) >= _MANY and all(event.type == "app_state.change" for event in events)
 
 
 class PumpThread:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from threading import Condition
@@ -106,6 +106,9 @@ class Agenda:
             if is_failing or running.is_long(now):
                 self._lagging.add(turn.device_id)
             repeated = self._repeated.pop(turn.device_id, None)
+            if repeated is not None:
+                # How the receiver is has just been found out.
+                repeated = replace(repeated, is_failing=False)
             following = self._hastened.pop(turn.device_id, None)
             if following is None and due_at is not None:
                 following = Turn(turn.device_id, turn.tenant_id, due_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -82,6 +83,32 @@ def test_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         with suppress(BrokenPipeError):
             pipe.close()
+
+
+def test_a_line_that_a_library_gets_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told that there was one, without what it was about, and the library's work goes on."""
+    configure_logging("info")
+    logging.getLogger("other").warning("secret %s %s", "alone")
+    [line] = lines(capsys)
+    assert (line["event"], line["logger"]) == ("log_line_malformed", "other")
+
+
+def test_a_line_while_a_line_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the collector frees at any moment may log: the thread does not wait for itself."""
+
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if "first" in text:
+                structlog.get_logger("wuts").info("second")
+            return super().write(text)
+
+    stdout = Interrupted()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    configure_logging("info")
+    structlog.get_logger("wuts").info("first")
+    monkeypatch.undo()
+    told = [json.loads(line)["event"] for line in stdout.getvalue().splitlines()]
+    assert told == ["second", "first"]
 
 
 def test_jid_is_hashed_with_a_key() -> None:

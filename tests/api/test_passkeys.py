@@ -187,8 +187,9 @@ def test_answers_at_once(caller: Caller, bridge: FakeBridge, context: Context) -
     ask_passkey(caller, bridge)
     registry = context.service._environment.registry
     sent = len(bridge.calls_of("device.passkey_answer"))
+    credential = OWNER.answer(caller.get("/passkey").get_json()["data"]["public_key"])
     with ThreadPoolExecutor(2) as threads, bridge.hold("device.passkey_answer") as gate:
-        answers = [threads.submit(respond, caller) for _ in range(2)]
+        answers = [threads.submit(respond, caller, credential) for _ in range(2)]
         gate.wait_until_held()
         wait_until(lambda: max(registry.waiting()) == len(answers))
         assert len(bridge.calls_of("device.passkey_answer")) == sent + 1
@@ -200,7 +201,7 @@ def test_answers_at_once(caller: Caller, bridge: FakeBridge, context: Context) -
 def test_step_that_takes_too_long(caller: Caller, bridge: FakeBridge, limit: Limit) -> None:
     """Its outcome is unknown at the request's deadline, and a look meanwhile is answered."""
     ask_passkey(caller, bridge)
-    limit(request_timeout=0.2)
+    limit(request_timeout=2)
     with bridge.hold("device.passkey_confirm") as gate, ThreadPoolExecutor(1) as threads:
         confirming = threads.submit(caller.post, "/passkey/confirm")
         gate.wait_until_held()
