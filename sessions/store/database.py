@@ -1,8 +1,9 @@
 """The service's SQLite database: its file, its transactions and its errors.
 
-Readers never wait for writers (WAL), for they have connections of their own. Writers share one, and
-wait up to three seconds for it; it takes the write lock as it begins (BEGIN IMMEDIATE), waiting up
-to two seconds for another process. What the storage can't do is StorageUnavailable.
+Readers never wait for writers (WAL), for they have connections of their own. Writers share one, in
+the order in which they come, and wait up to three seconds for it; it takes the write lock as it
+begins (BEGIN IMMEDIATE), waiting up to two seconds for another process. What the storage can't do
+is StorageUnavailable.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from sqlalchemy.sql.dml import UpdateBase
 from sessions.errors import StorageUnavailable
 from sessions.store.migrations import migrate
 from sessions.store.models import DeviceRow, TenantRow, TokenRow, UserRow, WebhookRow
+from sessions.store.turns import Turns
 
 _QUEUE_SECONDS = 3
+_STUCK_SECONDS = 10
 _LOCK_SECONDS = 2
 _READERS = 32
 _PRAGMAS = (
@@ -49,6 +52,7 @@ class Database:
         self.path = path
         self._readers: Engine | None = None
         self._writer: Engine | None = None
+        self._turns = Turns()
         self._is_writable = True
         self._membership = object()
 
@@ -98,21 +102,34 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Give a transaction that is committed at the end, or rolled back by an exception."""
+        with self._turn():
+            try:
+                with (
+                    _translated(),
+                    Transaction(_opened(self._writer)) as transaction,
+                    transaction.begin(),
+                ):
+                    yield transaction
+                    transaction.flush()
+                    is_changed = transaction.connection().info.pop(_MEMBERSHIP, False)
+            except StorageUnavailable:
+                self._is_writable = False
+                raise
+            self._is_writable = True
+            if is_changed:
+                self._membership = object()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the writers that came before; that they are many says nothing of the storage."""
+        if not self._turns.take(_QUEUE_SECONDS):
+            if self._turns.age > _STUCK_SECONDS:
+                self._is_writable = False
+            raise StorageUnavailable
         try:
-            with (
-                _translated(),
-                Transaction(_opened(self._writer)) as transaction,
-                transaction.begin(),
-            ):
-                yield transaction
-                transaction.flush()
-                is_changed = transaction.connection().info.pop(_MEMBERSHIP, False)
-        except StorageUnavailable:
-            self._is_writable = False
-            raise
-        self._is_writable = True
-        if is_changed:
-            self._membership = object()
+            yield
+        finally:
+            self._turns.pass_on()
 
     def empty_log(self) -> None:
         """Empty the write-ahead log, in which what was erased can still be read.
@@ -120,7 +137,11 @@ class Database:
         That is left to a later time when others keep it busy, or the storage does not answer.
         """
         try:
-            with _translated(), closing(_opened(self._writer).raw_connection()) as connection:
+            with (
+                _translated(),
+                self._turn(),
+                closing(_opened(self._writer).raw_connection()) as connection,
+            ):
                 answer = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except (sqlite3.Error, StorageUnavailable):
             answer = None

@@ -135,6 +135,19 @@ def test_writers_take_no_connections_of_readers(
     database.close()
 
 
+@pytest.mark.parametrize(("stuck_after", "is_writable"), [(10, True), (0, False)])
+def test_a_crowd_of_writers_is_no_failure(
+    database: Database, monkeypatch: pytest.MonkeyPatch, stuck_after: float, is_writable: bool
+) -> None:
+    """Who waited too long for others does not stop commands, unless one writer is stuck."""
+    monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_STUCK_SECONDS", stuck_after)
+    with database.write():
+        with pytest.raises(StorageUnavailable), database.write():
+            pass
+        assert database.is_writable is is_writable
+
+
 def test_the_log_is_emptied(database: Database, path: Path) -> None:
     """What was erased is not in the write-ahead log; while somebody reads that is left to later."""
 
