@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import BridgeCode
-from sessions.errors import DeviceError, DeviceNotReady, QuotaExceeded, ServiceError
+from sessions.errors import (
+    DeviceError,
+    DeviceNotReady,
+    QuotaExceeded,
+    ServiceError,
+    ShuttingDown,
+)
 from sessions.principals import Principal
 from sessions.store.models import PairCodeRow
 from sessions.upkeep import Upkeep
@@ -94,12 +100,13 @@ def test_a_tenant_has_five_for_whichever_numbers(stage: Stage, admin: Principal)
     [
         (BridgeCode.DEVICE_NOT_CONNECTED, DeviceNotReady, False),
         (BridgeCode.SERVER_REFUSED, DeviceError, True),
+        (BridgeCode.STOPPED, ShuttingDown, True),
     ],
 )
 def test_only_what_whatsapp_was_asked_counts(
     stage: Stage, admin: Principal, code: BridgeCode, error: type[ServiceError], counts: bool
 ) -> None:
-    """A try without a connection costs nothing, one that WhatsApp refused does."""
+    """A try without a connection costs nothing; one that WhatsApp may have seen does."""
     stage.bridge.fail_next("device.pair_code", *[code] * 3)
     for _ in range(3):
         with pytest.raises(error):

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session as Transaction
 
 from bridge.errors import BridgeCode, BridgeError
 from bridge.fake import FakeBridge
-from bridge.interface import COLLECTIONS, Event
+from bridge.interface import COLLECTIONS, Event, EventBatch
 from sessions.errors import StorageUnavailable
 from sessions.principals import Principal
-from sessions.pump import Pump
+from sessions.pump import Pump, _is_of_patches
 from sessions.states import CollectionState, DeviceStatus
 from sessions.store.models import SpoolMarkRow
 from sessions.times import to_milliseconds, utc_now
@@ -216,3 +216,18 @@ def test_a_stopped_bridge_ends_the_steps(pump: Pump, bridge: FakeBridge) -> None
     with pytest.raises(BridgeError) as raised:
         pump.step()
     assert raised.value.code is BridgeCode.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("types", "may_wait"),
+    [
+        (["app_state.change"] * 10, True),
+        (["app_state.change"] * 9, False),
+        (["app_state.change"] * 10 + ["call.offer"], False),
+        (["device.status"] * 10, False),
+    ],
+)
+def test_only_what_a_patch_brings_may_wait(types: list[str], may_wait: bool) -> None:
+    """A batch with a call, a status or just a few changes is stored at once."""
+    events = [Event("tenant", "device", kind, 0, {}) for kind in types]
+    assert _is_of_patches(EventBatch(1, events)) is may_wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sessions.webhooks.agenda import PLACES, Agenda, Turn
@@ -104,3 +105,15 @@ def test_a_device_has_one_turn_at_once() -> None:
     agenda.hasten(soon)
     agenda.finish(turn, NOW, due_at=LATER, is_failing=True)
     assert take_all(agenda) == [soon]
+
+
+def test_the_end_of_a_turn_says_how_its_receiver_is() -> None:
+    """What was known before it, and put on the agenda meanwhile, no longer counts."""
+    [turn] = turns(1)
+    agenda = agenda_of([turn])
+    assert agenda.take(NOW) == turn
+    agenda.add(replace(turn, is_failing=True))
+    agenda.finish(turn, NOW, due_at=None, is_failing=False)
+    for other in turns(LAGGING, kind="failing", is_failing=True):
+        agenda.add(other)
+    assert len(take_all(agenda)) == LAGGING + 1
